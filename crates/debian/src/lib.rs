@@ -1,0 +1,1 @@
+//! Debian archives: indices, signatures, dependency resolution, the package lock, unpacking.

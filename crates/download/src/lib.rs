@@ -1,0 +1,1 @@
+//! Verified, parallel, resumable downloads.

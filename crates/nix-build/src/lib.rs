@@ -1,0 +1,1 @@
+//! Realise derivations: scheduler and in-process builders.

@@ -1,0 +1,1 @@
+//! Flake references, lock files and fetchers.

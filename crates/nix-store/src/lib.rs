@@ -1,0 +1,1 @@
+//! Store paths, hashes, derivations, NAR, and the local Nix store.
