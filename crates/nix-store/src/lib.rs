@@ -1,1 +1,27 @@
 //! Store paths, hashes, derivations, NAR, and the local Nix store.
+//!
+//! The pure part needs no store: [`Hash`]es and their encodings, [`StorePath`]s and how they follow from
+//! content ([`content_address`]), [`Derivation`]s, [`nar`] archives, and the [`ReferenceScanner`].
+//! The [`local`] store keeps paths on this machine, with the database of Nix.
+
+pub mod base32;
+pub mod content_address;
+pub mod derivation;
+pub mod error;
+pub mod hash;
+pub mod local;
+pub mod nar;
+pub mod path_info;
+pub mod references;
+pub mod store_path;
+
+pub use content_address::{
+    ContentAddress, ContentAddressMethod, References, output_path_name, output_placeholder,
+};
+pub use derivation::{Derivation, DerivationHash, DerivationOutput, HashModuloMemo, derivation_path};
+pub use error::{Error, Result};
+pub use hash::{Hash, HashAlgorithm, Hasher, HashingReader, HashingWriter, compress_hash};
+pub use local::{LocalStore, StoreRoot};
+pub use path_info::ValidPathInfo;
+pub use references::ReferenceScanner;
+pub use store_path::{StoreDir, StorePath};

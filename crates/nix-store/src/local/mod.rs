@@ -1,0 +1,32 @@
+//! A store on this machine, in the layout and with the database of Nix, so that either program can use what the
+//! other made.
+//!
+//! A path is valid when the database says so, and it says so only after the path is complete: content is
+//! made at a temporary place in the store directory, under the path's lock, then brought to its place by a
+//! rename, and registered together with its references in one transaction. What a killed process leaves is not
+//! valid, and is replaced when the path is made again ([`Unfinished`]).
+
+mod add;
+mod canonical;
+mod database;
+mod fresh_database;
+mod lock;
+mod root;
+mod roots;
+mod schema;
+mod store;
+mod temporary;
+mod unfinished;
+mod verify;
+
+pub use canonical::{canonicalise, remove_tree};
+pub use fresh_database::write_fresh_database;
+pub use lock::{CollectionGuard, PathLock};
+pub use root::StoreRoot;
+pub use roots::RootTarget;
+pub use store::{Access, LocalStore};
+pub use unfinished::{Begin, Unfinished};
+pub use verify::{Problem, ProblemKind};
+
+#[cfg(test)]
+mod tests;
