@@ -1,1 +1,58 @@
 //! The Nix language: parse, resolve, evaluate.
+//!
+//! ```
+//! use nix_expr::{FileSystemIo, Settings, evaluate};
+//!
+//! # fn main() -> Result<(), nix_expr::EvalError> {
+//! let io = FileSystemIo::default();
+//! let json = evaluate(&Settings::default(), &io, |session| {
+//!     let value = session.evaluate_text("map (x: x * 2) [ 1 2 3 ]", "«example»", "/".as_ref())?;
+//!     Ok(session.to_json(value)?.text)
+//! })?;
+//! assert_eq!(json, "[2,4,6]");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The way of an expression: [`syntax`] makes a tree of the text in a scratch arena; `resolve` lowers it to `ir`, where
+//! every variable is a place; `eval` walks that, with `builtins` beside it. All that an evaluation makes lives in one
+//! arena which goes away with the [`Session`]. What it needs of the world it asks of an [`EvalIo`].
+
+mod attrs;
+mod builtins;
+mod context;
+mod error;
+mod eval;
+mod file_system;
+mod io;
+mod ir;
+mod path;
+mod position;
+mod print;
+mod regex;
+mod resolve;
+mod session;
+mod settings;
+mod stack;
+mod string;
+mod suggest;
+mod symbol;
+mod value;
+
+pub mod syntax;
+
+pub use builtins::NIX_VERSION;
+pub use error::{ErrorKind, EvalError, EvalErrorReport, SourceLocation, TraceFrame};
+pub use file_system::{AddedContent, AddedPath, FileSystemIo, FileSystemOptions, SourceMapping};
+pub use io::{
+    AddMethod, DerivationGraph, EvalIo, FetchAttribute, FetchRequest, Fetched, FileType, IoError, PathFilter,
+    PathToAdd, Realisation,
+};
+pub use position::{Location, Origin, Position, SourceMap};
+pub use session::{Dependency, Session, Text, ValueRef, evaluate};
+pub use settings::{
+    Report, SearchPathEntry, Settings, current_system, parse_search_path, parse_search_path_entry,
+};
+pub use stack::StackLimit;
+pub use suggest::closest;
+pub use symbol::{Symbol, SymbolTable};

@@ -1,0 +1,170 @@
+//! Attribute sets.
+
+use std::collections::BTreeMap;
+
+use super::Builtin;
+use crate::attrs::{Attr, Attrs};
+use crate::eval::{Evaluated, Evaluator};
+use crate::position::Position;
+use crate::symbol::{Symbol, known};
+use crate::value::{MappedAttrs, Slot, Value};
+
+pub(super) const BUILTINS: &[Builtin] = &[
+    Builtin::new("__attrNames", 1, attr_names),
+    Builtin::new("__attrValues", 1, attr_values),
+    Builtin::new("__catAttrs", 2, cat_attrs),
+    Builtin::new("__functionArgs", 1, function_args),
+    Builtin::new("__getAttr", 2, get_attr),
+    Builtin::new("__hasAttr", 2, has_attr),
+    Builtin::new("__intersectAttrs", 2, intersect_attrs),
+    Builtin::new("__listToAttrs", 1, list_to_attrs),
+    Builtin::new("__mapAttrs", 2, map_attrs),
+    Builtin::new("removeAttrs", 2, remove_attrs),
+    Builtin::new("__unsafeGetAttrPos", 2, unsafe_get_attr_pos),
+    Builtin::new("__zipAttrsWith", 2, zip_attrs_with),
+];
+
+/// `getAttr`, for values that select from another when they are needed.
+pub(super) static GET_ATTR: Builtin = Builtin::untraced("__getAttr", 2, get_attr);
+
+type Arguments<'b, 'a> = &'b [&'a Slot<'a>];
+
+fn attr_names<'a>(e: &Evaluator<'a>, args: Arguments<'_, 'a>, at: Position) -> Evaluated<'a> {
+    let attrs = e.force_attrs(args[0], at)?;
+    Ok(e.list_of(e.by_name(attrs).iter().map(|attr| Value::String(e.symbols.string(attr.name)))))
+}
+
+fn attr_values<'a>(e: &Evaluator<'a>, args: Arguments<'_, 'a>, at: Position) -> Evaluated<'a> {
+    let attrs = e.force_attrs(args[0], at)?;
+    let values: Vec<_> = e.by_name(attrs).iter().map(|attr| attr.value).collect();
+    Ok(e.list(&values))
+}
+
+fn get_attr<'a>(e: &Evaluator<'a>, args: Arguments<'_, 'a>, at: Position) -> Evaluated<'a> {
+    let name = e.symbols.intern(e.force_plain(args[0], at)?);
+    let attrs = e.force_attrs(args[1], at)?;
+    e.attribute(attrs, name, at)
+}
+
+fn has_attr<'a>(e: &Evaluator<'a>, args: Arguments<'_, 'a>, at: Position) -> Evaluated<'a> {
+    let name = e.force_plain(args[0], at)?;
+    let attrs = e.force_attrs(args[1], at)?;
+    Ok(Value::Bool(e.symbols.find(name).is_some_and(|name| attrs.get(name).is_some())))
+}
+
+fn unsafe_get_attr_pos<'a>(e: &Evaluator<'a>, args: Arguments<'_, 'a>, at: Position) -> Evaluated<'a> {
+    let name = e.force_plain(args[0], at)?;
+    let attrs = e.force_attrs(args[1], at)?;
+    let attr = e.symbols.find(name).and_then(|name| attrs.get(name));
+    Ok(attr.map_or(Value::Null, |attr| e.position_value(attr.position)))
+}
+
+fn map_attrs<'a>(e: &Evaluator<'a>, args: Arguments<'_, 'a>, at: Position) -> Evaluated<'a> {
+    let attrs = e.force_attrs(args[1], at)?;
+    let mapping = e.arena.alloc(MappedAttrs { function: args[0], attrs });
+    let mapped = |attr: &Attr<'a>| Attr {
+        name: attr.name,
+        position: Position::NONE,
+        value: e.slot(Value::MappedAttr(attr.name, mapping)),
+    };
+    Ok(Value::Attrs(Attrs::from_sorted_iter(e.arena, attrs.joined().iter().map(mapped))))
+}
+
+/// The attributes for which `keep` holds; the set itself if it holds for all.
+fn retain<'a>(e: &Evaluator<'a>, attrs: &'a Attrs<'a>, keep: impl Fn(&Attr<'a>) -> bool) -> Value<'a> {
+    let all = attrs.joined();
+    let kept: Vec<Attr<'a>> = all.iter().filter(|attr| keep(attr)).copied().collect();
+    if kept.len() == all.len() {
+        return Value::Attrs(attrs);
+    }
+    Value::Attrs(Attrs::from_sorted_iter(e.arena, kept))
+}
+
+fn remove_attrs<'a>(e: &Evaluator<'a>, args: Arguments<'_, 'a>, at: Position) -> Evaluated<'a> {
+    let attrs = e.force_attrs(args[0], at)?;
+    let mut names: Vec<Symbol> = Vec::new();
+    for name in e.force_list(args[1], at)? {
+        names.extend(e.symbols.find(e.force_plain(name, at)?));
+    }
+    names.retain(|name| attrs.get(*name).is_some());
+    if names.is_empty() {
+        return Ok(Value::Attrs(attrs));
+    }
+    names.sort_unstable();
+    Ok(retain(e, attrs, |attr| names.binary_search(&attr.name).is_err()))
+}
+
+fn intersect_attrs<'a>(e: &Evaluator<'a>, args: Arguments<'_, 'a>, at: Position) -> Evaluated<'a> {
+    let left = e.force_attrs(args[0], at)?;
+    let right = e.force_attrs(args[1], at)?;
+    if left.len_at_most() < right.len_at_most() {
+        // `intersectAttrs (functionArgs f) pkgs`: the large set is not gone through.
+        let found = left.joined();
+        let found = found.iter().filter_map(|attr| right.get(attr.name).copied());
+        return Ok(Value::Attrs(Attrs::from_sorted_iter(e.arena, found.collect::<Vec<_>>())));
+    }
+    Ok(retain(e, right, |attr| left.get(attr.name).is_some()))
+}
+
+fn list_to_attrs<'a>(e: &Evaluator<'a>, args: Arguments<'_, 'a>, at: Position) -> Evaluated<'a> {
+    let items = e.force_list(args[0], at)?;
+    let mut attrs = Vec::with_capacity(items.len());
+    for item in items {
+        let item = e.force_attrs(item, at)?;
+        let name = e.attribute(item, known::NAME, at)?;
+        let name = e.symbols.intern(e.expect_plain(name, at)?);
+        match item.get(known::VALUE) {
+            Some(value) => attrs.push(Attr { name, position: value.position, value: value.value }),
+            None => return e.missing_attribute(item, known::VALUE, at),
+        }
+    }
+    Ok(e.attrs(attrs))
+}
+
+fn cat_attrs<'a>(e: &Evaluator<'a>, args: Arguments<'_, 'a>, at: Position) -> Evaluated<'a> {
+    let name = e.symbols.intern(e.force_plain(args[0], at)?);
+    let mut found = Vec::new();
+    for item in e.force_list(args[1], at)? {
+        found.extend(e.force_attrs(item, at)?.get(name).map(|attr| attr.value));
+    }
+    Ok(e.list(&found))
+}
+
+fn function_args<'a>(e: &Evaluator<'a>, args: Arguments<'_, 'a>, at: Position) -> Evaluated<'a> {
+    match e.force(args[0], at)? {
+        Value::Builtin(_) | Value::Partial(_) => Ok(Value::Attrs(e.empty_attrs)),
+        Value::Lambda(id, _) => {
+            let Some(formals) = &e.lambda(id)?.formals else { return Ok(Value::Attrs(e.empty_attrs)) };
+            let attrs = formals
+                .list
+                .iter()
+                .map(|formal| Attr {
+                    name: formal.name,
+                    position: formal.position,
+                    value: e.slot(Value::Bool(formal.default.is_some())),
+                })
+                .collect();
+            Ok(e.attrs(attrs))
+        }
+        other => e.type_error(at, "a function", other),
+    }
+}
+
+fn zip_attrs_with<'a>(e: &Evaluator<'a>, args: Arguments<'_, 'a>, at: Position) -> Evaluated<'a> {
+    e.force_function(args[0], at)?;
+    let mut found: BTreeMap<Symbol, Vec<&'a Slot<'a>>> = BTreeMap::new();
+    for set in e.force_list(args[1], at)? {
+        for attr in e.force_attrs(set, at)?.joined().iter() {
+            found.entry(attr.name).or_default().push(attr.value);
+        }
+    }
+    let attrs = found
+        .into_iter()
+        .map(|(name, values)| {
+            let text = e.slot(Value::String(e.symbols.string(name)));
+            let values = e.slot(e.list(&values));
+            Attr { name, position: Position::NONE, value: e.application(args[0], text, Some(values)) }
+        })
+        .collect();
+    Ok(e.attrs(attrs))
+}

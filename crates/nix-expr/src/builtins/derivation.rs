@@ -1,0 +1,465 @@
+//! Derivations.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+
+use nix_store::{
+    ContentAddressMethod, Derivation, DerivationOutput, HashAlgorithm, References, StorePath,
+    output_placeholder,
+};
+
+use super::attrsets::GET_ATTR;
+use super::{Builtin, files, hashes, to_json};
+use crate::attrs::{Attr, Attrs};
+use crate::error::{Error, ErrorKind, FrameText};
+use crate::eval::{Coercion, Evaluated, Evaluator, os_path};
+use crate::io::IoError;
+use crate::position::Position;
+use crate::string::{ContextElement, ContextId};
+use crate::symbol::{Symbol, known};
+use crate::value::{Slot, Value};
+
+pub(super) const BUILTINS: &[Builtin] = &[
+    Builtin::untraced("derivation", 1, derivation),
+    Builtin::untraced("derivationStrict", 1, derivation_strict),
+    Builtin::new("__outputOf", 2, output_of),
+    Builtin::new("placeholder", 1, |e, args, at| {
+        let output = String::from_utf8_lossy(e.force_plain(args[0], at)?);
+        Ok(e.string(output_placeholder(&output).as_bytes()))
+    }),
+];
+
+static DERIVATION_STRICT: Builtin = Builtin::untraced("derivationStrict", 1, derivation_strict);
+
+type Arguments<'b, 'a> = &'b [&'a Slot<'a>];
+
+/// The set of a derivation: its attributes and, lazily, what [`derivation_strict`] makes of them; one such set for every
+/// output, each holding all others.
+fn derivation<'a>(e: &Evaluator<'a>, args: Arguments<'_, 'a>, at: Position) -> Evaluated<'a> {
+    let attrs = e.force_attrs(args[0], at)?;
+    let mut outputs: Vec<Symbol> = Vec::new();
+    match attrs.get(known::OUTPUTS) {
+        None => outputs.push(known::OUT),
+        Some(attr) => {
+            for name in e.force_list(attr.value, attr.position)? {
+                outputs.push(e.symbols.intern(e.force_plain(name, attr.position)?));
+            }
+        }
+    }
+    let strict = e.application(e.builtin_slot(&DERIVATION_STRICT), args[0], None);
+    wrap(e, attrs, Some(args[0]), &outputs, strict, at)
+}
+
+/// Builds the sets of a derivation's outputs; `strict` is a set with `drvPath` and a path for each output.
+fn wrap<'a>(
+    e: &Evaluator<'a>,
+    attrs: &'a Attrs<'a>,
+    drv_attrs: Option<&'a Slot<'a>>,
+    outputs: &[Symbol],
+    strict: &'a Slot<'a>,
+    at: Position,
+) -> Evaluated<'a> {
+    let Some(first) = outputs.first() else {
+        return e.fail(ErrorKind::Value, at, "derivation cannot have an empty set of outputs");
+    };
+    let position = Position::NONE;
+    let slots: Vec<(Symbol, &'a Slot<'a>)> = outputs
+        .iter()
+        .map(|name| (*name, e.arena.alloc(Cell::new(Value::Blackhole)) as &'a Slot<'a>))
+        .collect();
+    let by_name = Attrs::from_unsorted(
+        e.arena,
+        slots.iter().map(|(name, value)| Attr { name: *name, position, value }).collect(),
+    );
+    let values: Vec<&'a Slot<'a>> = slots.iter().map(|(_, value)| *value).collect();
+    let mut shared = vec![Attr { name: known::ALL, position, value: e.slot(e.list(&values)) }];
+    shared.extend(drv_attrs.map(|value| Attr { name: known::DRV_ATTRS, position, value }));
+    let common = attrs.update(by_name, e.arena).update(Attrs::from_unsorted(e.arena, shared), e.arena);
+    let get = e.builtin_slot(&GET_ATTR);
+    let select =
+        |name: Symbol| e.application(get, e.slot(Value::String(e.symbols.string(name))), Some(strict));
+    let drv_path = select(known::DRV_PATH);
+    let kind = e.slot(e.string(b"derivation"));
+    for (name, slot) in &slots {
+        let own = Attrs::from_unsorted(
+            e.arena,
+            vec![
+                Attr { name: known::OUT_PATH, position, value: select(*name) },
+                Attr { name: known::DRV_PATH, position, value: drv_path },
+                Attr { name: known::TYPE, position, value: kind },
+                Attr {
+                    name: known::OUTPUT_NAME,
+                    position,
+                    value: e.slot(Value::String(e.symbols.string(*name))),
+                },
+            ],
+        );
+        slot.set(Value::Attrs(common.update(own, e.arena)));
+    }
+    match slots.iter().find(|(name, _)| name == first) {
+        Some((_, slot)) => e.force(slot, at),
+        None => e.fail(ErrorKind::Value, at, "derivation has no output"),
+    }
+}
+
+fn derivation_strict<'a>(e: &Evaluator<'a>, args: Arguments<'_, 'a>, at: Position) -> Evaluated<'a> {
+    let attrs = e.force_attrs(args[0], at)?;
+    let name = match attrs.get(known::NAME) {
+        None => return e.missing_attribute(attrs, known::NAME, at),
+        Some(attr) => {
+            let name = e.in_context(
+                e.force_plain(attr.value, attr.position),
+                attr.position,
+                "while evaluating the derivation attribute 'name'",
+            )?;
+            (String::from_utf8_lossy(name).into_owned(), attr.position)
+        }
+    };
+    make(e, attrs, &name.0, at).map_err(|mut error| {
+        error.frame(name.1, FrameText::Owned(format!("while evaluating derivation '{}'", name.0)));
+        error
+    })
+}
+
+/// What the attributes say besides the environment.
+struct Declared {
+    outputs: Vec<String>,
+    hash: Option<Vec<u8>>,
+    hash_algorithm: Option<HashAlgorithm>,
+    method: Option<ContentAddressMethod>,
+    content_addressed: bool,
+    /// With structured attributes: the JSON text of each.
+    json: Option<BTreeMap<Vec<u8>, Vec<u8>>>,
+}
+
+fn make<'a>(e: &Evaluator<'a>, attrs: &'a Attrs<'a>, name: &str, at: Position) -> Evaluated<'a> {
+    if let Err(error) = nix_store::store_path::check_name(name) {
+        return e.fail(ErrorKind::Value, at, format!("invalid derivation name: {error}"));
+    }
+    let flag = |name: Symbol| -> Result<bool, Error> {
+        attrs.get(name).map_or(Ok(false), |attr| e.force_bool(attr.value, attr.position))
+    };
+    let structured = flag(known::STRUCTURED_ATTRS)?;
+    let ignore_nulls = flag(known::IGNORE_NULLS)?;
+    let mut declared = Declared {
+        outputs: vec!["out".to_owned()],
+        hash: None,
+        hash_algorithm: None,
+        method: None,
+        content_addressed: false,
+        json: structured.then(BTreeMap::new),
+    };
+    let mut drv = Derivation::new(name);
+    let mut context = ContextId::EMPTY;
+    // In the order of names, which decides which of several errors is seen.
+    for attr in e.by_name(attrs) {
+        if attr.name == known::IGNORE_NULLS {
+            continue;
+        }
+        attribute(e, &attr, ignore_nulls, &mut drv, &mut declared, &mut context).map_err(|mut error| {
+            let key = String::from_utf8_lossy(e.symbols.name(attr.name));
+            let text = format!("while evaluating the attribute '{key}' of the derivation '{name}'");
+            error.frame(attr.position, FrameText::Owned(text));
+            error
+        })?;
+    }
+    if let Some(json) = &declared.json {
+        drv.env.insert(b"__json".to_vec(), join_json(e, json, at)?);
+    }
+    add_inputs(e, &mut drv, context, at)?;
+    if drv.builder.is_empty() {
+        return e.fail(ErrorKind::MissingAttribute, at, "required attribute 'builder' missing");
+    }
+    if drv.system.is_empty() {
+        return e.fail(ErrorKind::MissingAttribute, at, "required attribute 'system' missing");
+    }
+    if name.ends_with(".drv") {
+        let message = "derivation names are not allowed to end in '.drv'";
+        return e.fail(ErrorKind::Value, at, message);
+    }
+    set_outputs(e, &mut drv, declared, at)?;
+    register(e, drv, at)
+}
+
+/// Takes one attribute into a derivation.
+fn attribute<'a>(
+    e: &Evaluator<'a>,
+    attr: &Attr<'a>,
+    ignore_nulls: bool,
+    drv: &mut Derivation,
+    declared: &mut Declared,
+    context: &mut ContextId,
+) -> Result<(), Error> {
+    let at = attr.position;
+    let key = e.symbols.name(attr.name);
+    let value = e.force(attr.value, at)?;
+    if ignore_nulls && matches!(value, Value::Null) {
+        return Ok(());
+    }
+    match attr.name {
+        known::CONTENT_ADDRESSED => {
+            if e.expect_bool(value, at)? {
+                declared.content_addressed = true;
+            }
+            return Ok(());
+        }
+        known::IMPURE => {
+            if e.expect_bool(value, at)? {
+                return e.fail(ErrorKind::Unsupported, at, "impure derivations are not supported");
+            }
+            return Ok(());
+        }
+        known::ARGS => {
+            for item in e.expect_list(value, at)? {
+                let mut text = Vec::new();
+                e.coerce_into(e.force(item, at)?, at, Coercion::DERIVATION, &mut text, context)?;
+                drv.args.push(text);
+            }
+            return Ok(());
+        }
+        known::STRUCTURED_ATTRS if declared.json.is_some() => return Ok(()),
+        _ => {}
+    }
+    let text: Vec<u8> = if let Some(json) = &mut declared.json {
+        let mut text = Vec::new();
+        to_json(e, value, at, true, &mut text, context)?;
+        json.insert(key.to_vec(), text);
+        match attr.name {
+            known::BUILDER => e.expect_string(value, at)?.bytes.to_vec(),
+            known::SYSTEM | known::OUTPUT_HASH | known::OUTPUT_HASH_ALGO | known::OUTPUT_HASH_MODE => {
+                e.expect_plain(value, at)?.to_vec()
+            }
+            known::OUTPUTS => {
+                let mut names = Vec::new();
+                for item in e.expect_list(value, at)? {
+                    names.push(e.force_plain(item, at)?);
+                }
+                names.join(&b' ')
+            }
+            _ => return Ok(()),
+        }
+    } else {
+        let mut text = Vec::new();
+        e.coerce_into(value, at, Coercion::DERIVATION, &mut text, context)?;
+        drv.env.insert(key.to_vec(), text.clone());
+        text
+    };
+    match attr.name {
+        known::BUILDER => drv.builder = text,
+        known::SYSTEM => drv.system = text,
+        known::OUTPUT_HASH => declared.hash = Some(text),
+        // An algorithm that is empty is none; a hash in SRI form names its own.
+        known::OUTPUT_HASH_ALGO if text.is_empty() => {}
+        known::OUTPUT_HASH_ALGO => declared.hash_algorithm = Some(hashes::algorithm(e, &text, at)?),
+        known::OUTPUT_HASH_MODE => {
+            declared.method = Some(match &text[..] {
+                b"flat" => ContentAddressMethod::Flat,
+                b"recursive" | b"nar" => ContentAddressMethod::Recursive,
+                b"text" => ContentAddressMethod::Text,
+                other => {
+                    let other = String::from_utf8_lossy(other);
+                    let message = format!("invalid value '{other}' for 'outputHashMode' attribute");
+                    return e.fail(ErrorKind::Value, at, message);
+                }
+            });
+        }
+        known::OUTPUTS => declared.outputs = output_names(e, &text, at)?,
+        _ => {}
+    }
+    Ok(())
+}
+
+fn output_names<'a>(e: &Evaluator<'a>, text: &[u8], at: Position) -> Result<Vec<String>, Error> {
+    let mut names: Vec<String> = Vec::new();
+    for name in
+        text.split(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r')).filter(|name| !name.is_empty())
+    {
+        let name = String::from_utf8_lossy(name).into_owned();
+        if names.contains(&name) {
+            return e.fail(ErrorKind::Value, at, format!("duplicate derivation output '{name}'"));
+        }
+        // The set of a derivation has an attribute of that name already.
+        if name == "drvPath" {
+            return e.fail(ErrorKind::Value, at, "invalid derivation output name 'drvPath'");
+        }
+        names.push(name);
+    }
+    if names.is_empty() {
+        return e.fail(ErrorKind::Value, at, "derivation cannot have an empty set of outputs");
+    }
+    Ok(names)
+}
+
+fn join_json<'a>(
+    e: &Evaluator<'a>,
+    json: &BTreeMap<Vec<u8>, Vec<u8>>,
+    at: Position,
+) -> Result<Vec<u8>, Error> {
+    let mut out = vec![b'{'];
+    for (index, (key, value)) in json.iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        to_json(e, e.string(key), at, false, &mut out, &mut ContextId::EMPTY.clone())?;
+        out.push(b':');
+        out.extend_from_slice(value);
+    }
+    out.push(b'}');
+    Ok(out)
+}
+
+/// All that the strings of a derivation depend on becomes its inputs.
+fn add_inputs<'a>(
+    e: &Evaluator<'a>,
+    drv: &mut Derivation,
+    context: ContextId,
+    at: Position,
+) -> Result<(), Error> {
+    for element in e.contexts.elements(context) {
+        match element {
+            ContextElement::Path(path) => {
+                drv.input_srcs.insert(e.parse_store_path(path.as_bytes(), at)?);
+            }
+            ContextElement::Output { derivation, output } => {
+                let path = e.parse_store_path(derivation.as_bytes(), at)?;
+                drv.input_drvs.entry(path).or_default().insert(output.to_owned());
+            }
+            ContextElement::DerivationDeep(path) => {
+                let root = e.parse_store_path(path.as_bytes(), at)?;
+                let derivations = e.derivations.borrow();
+                for path in derivations.closure(&root) {
+                    if let Some(derivation) = derivations.get(&path) {
+                        let outputs = derivation.outputs.keys().cloned();
+                        drv.input_drvs.entry(path.clone()).or_default().extend(outputs);
+                    }
+                    drv.input_srcs.insert(path);
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn set_outputs<'a>(
+    e: &Evaluator<'a>,
+    drv: &mut Derivation,
+    declared: Declared,
+    at: Position,
+) -> Result<(), Error> {
+    let store = e.io.store_dir();
+    if let Some(hash) = declared.hash {
+        if declared.outputs != ["out"] {
+            return e.fail(
+                ErrorKind::Value,
+                at,
+                "multiple outputs are not supported in fixed-output derivations",
+            );
+        }
+        let hash = files::parse_hash(e, &hash, declared.hash_algorithm, at)?;
+        let method = declared.method.unwrap_or(ContentAddressMethod::Flat);
+        let path = store
+            .make_fixed_output_path(&drv.name, method, &hash, References::default())
+            .or_else(|error| e.store_error(at, &error))?;
+        drv.env.insert(b"out".to_vec(), store.display(&path).into_bytes());
+        drv.outputs.insert("out".to_owned(), DerivationOutput::Fixed { path, method, hash });
+        return Ok(());
+    }
+    if declared.content_addressed {
+        return e.fail(
+            ErrorKind::Unsupported,
+            at,
+            "experimental Nix feature 'ca-derivations' is disabled: floating content-addressed derivations are not supported",
+        );
+    }
+    for output in declared.outputs {
+        drv.env.insert(output.clone().into_bytes(), Vec::new());
+        drv.outputs.insert(output, DerivationOutput::Deferred);
+    }
+    let derivations = e.derivations.borrow();
+    let hash = drv
+        .hash_modulo_masked(store, &derivations.memo, &mut |path| load(e, &derivations, path))
+        .or_else(|error| e.io_error(at, error))?;
+    drv.assign_output_paths(store, &hash).or_else(|error| e.store_error(at, &error))
+}
+
+/// A derivation that is an input: computed here, or of a store that holds its file.
+fn load<'a>(
+    e: &Evaluator<'a>,
+    derivations: &crate::context::Derivations,
+    path: &StorePath,
+) -> Result<Derivation, IoError> {
+    if let Some(derivation) = derivations.get(path) {
+        return Ok(derivation.clone());
+    }
+    let text = e.io.store_dir().display(path);
+    let bytes = e.io.read_file(os_path(text.as_bytes()))?;
+    Ok(Derivation::parse(e.io.store_dir(), path.derivation_name().unwrap_or_default(), &bytes)?)
+}
+
+/// Takes a finished derivation into the graph, and makes the set of its paths.
+fn register<'a>(e: &Evaluator<'a>, drv: Derivation, at: Position) -> Evaluated<'a> {
+    let store = e.io.store_dir();
+    let (path, _) = drv.path_and_text(store).or_else(|error| e.store_error(at, &error))?;
+    let derivation = e.store_path_text(&path);
+    let deep = e.contexts.single(ContextElement::DerivationDeep(derivation));
+    let mut values = vec![(known::DRV_PATH, e.string_in_arena(derivation.as_bytes(), deep))];
+    for (output, declared) in &drv.outputs {
+        let context = e.contexts.single(ContextElement::Output { derivation, output });
+        let text = declared.path().map(|path| store.display(path)).unwrap_or_default();
+        values.push((e.symbols.intern(output.as_bytes()), e.string_with(text.as_bytes(), context)));
+    }
+    let mut derivations = e.derivations.borrow_mut();
+    if derivations.memo.get(&path).is_none() {
+        let hash = drv
+            .hash_modulo(store, &derivations.memo, &mut |path| load(e, &derivations, path))
+            .or_else(|error| e.io_error(at, error))?;
+        derivations.memo.insert(path.clone(), hash);
+    }
+    derivations.graph.entry(path).or_insert(drv);
+    Ok(e.attrs_of(&values))
+}
+
+/// `import` of a `.drv` file: the derivation as a set.
+pub(super) fn imported<'a>(e: &Evaluator<'a>, path: &[u8], at: Position) -> Result<Option<Value<'a>>, Error> {
+    let Ok(store_path) = e.io.store_dir().parse(path) else { return Ok(None) };
+    if !store_path.is_derivation() {
+        return Ok(None);
+    }
+    let drv = {
+        let derivations = e.derivations.borrow();
+        load(e, &derivations, &store_path).or_else(|error| e.io_error(at, error))?
+    };
+    let derivation = e.store_path_text(&store_path);
+    let deep = e.contexts.single(ContextElement::DerivationDeep(derivation));
+    let mut strict = vec![(known::DRV_PATH, e.string_in_arena(derivation.as_bytes(), deep))];
+    let mut names = Vec::new();
+    let mut name_slots = Vec::new();
+    for (output, declared) in &drv.outputs {
+        let context = e.contexts.single(ContextElement::Output { derivation, output });
+        let text = declared.path().map(|path| e.io.store_dir().display(path)).unwrap_or_default();
+        let name = e.symbols.intern(output.as_bytes());
+        strict.push((name, e.string_with(text.as_bytes(), context)));
+        names.push(name);
+        name_slots.push(e.slot(Value::String(e.symbols.string(name))));
+    }
+    let attrs =
+        e.attrs_of(&[(known::NAME, e.string(drv.name.as_bytes())), (known::OUTPUTS, e.list(&name_slots))]);
+    let strict = e.slot(e.attrs_of(&strict));
+    wrap(e, e.expect_attrs(attrs, at)?, None, &names, strict, at).map(Some)
+}
+
+/// The path of an output of a derivation that is itself an output; only a plain derivation has one known before builds.
+fn output_of<'a>(e: &Evaluator<'a>, args: Arguments<'_, 'a>, at: Position) -> Evaluated<'a> {
+    let drv = e.coerce(e.force(args[0], at)?, at, Coercion::PLAIN)?;
+    let output = String::from_utf8_lossy(e.force_plain(args[1], at)?);
+    let path = e.parse_store_path(drv.bytes, at)?;
+    let derivations = e.derivations.borrow();
+    let loaded = load(e, &derivations, &path).or_else(|error| e.io_error(at, error))?;
+    let Some(found) = loaded.outputs.get(&*output).and_then(DerivationOutput::path) else {
+        let message = format!("derivation '{}' has no output '{output}'", e.io.store_dir().display(&path));
+        return e.fail(ErrorKind::Value, at, message);
+    };
+    let derivation = e.store_path_text(&path);
+    let context = e.contexts.single(ContextElement::Output { derivation, output: &output });
+    Ok(e.string_with(e.io.store_dir().display(found).as_bytes(), context))
+}

@@ -1,0 +1,488 @@
+//! The evaluator: a tree walker over [`crate::ir`].
+//!
+//! Everything made during an evaluation lives in one arena that is thrown away whole: there is no collector and no
+//! counting. Values are 16 bytes and copied; what must keep its identity or be filled later is a [`Slot`].
+
+mod attributes;
+mod call;
+mod coerce;
+mod compare;
+mod expression;
+mod import;
+mod number;
+mod store;
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+
+use bumpalo::Bump;
+use rustc_hash::FxHashMap;
+
+use crate::attrs::{Attr, Attrs};
+use crate::builtins::Builtin;
+use crate::context::Derivations;
+use crate::error::{Error, ErrorKind, Failure, FrameText};
+use crate::io::EvalIo;
+use crate::ir::{CodeId, Expr, Lambda, LambdaId, Lazy};
+use crate::position::{Position, SourceMap};
+use crate::resolve::{CodeTable, Resolver};
+use crate::settings::Settings;
+use crate::stack::StackLimit;
+use crate::string::{ContextId, ContextTable, NixString};
+use crate::symbol::{Symbol, SymbolTable};
+use crate::value::{Application, Environment, List, PathValue, Slot, Value, Variables};
+
+pub(crate) use coerce::Coercion;
+pub(crate) use import::os_path;
+pub(crate) use number::Number;
+
+/// The result of evaluating something.
+pub(crate) type Evaluated<'a> = Result<Value<'a>, Error>;
+
+/// One evaluation.
+pub struct Evaluator<'a> {
+    pub(crate) arena: &'a Bump,
+    pub(crate) symbols: SymbolTable<'a>,
+    pub(crate) contexts: ContextTable<'a>,
+    pub(crate) sources: SourceMap<'a>,
+    pub(crate) settings: &'a Settings,
+    pub(crate) io: &'a dyn EvalIo,
+    code: RefCell<CodeTable<'a>>,
+    resolver: RefCell<Resolver<'a>>,
+    pub(crate) globals: &'a [Slot<'a>],
+    root: &'a Environment<'a>,
+    /// A slot that holds `null`; also stands where a slot is not made yet.
+    null_slot: &'a Slot<'a>,
+    empty_list: &'a List<'a>,
+    pub(crate) empty_attrs: &'a Attrs<'a>,
+    stack: StackLimit,
+    call_depth: Cell<u32>,
+    imports: RefCell<FxHashMap<&'a [u8], &'a Slot<'a>>>,
+    resolved: RefCell<FxHashMap<&'a [u8], &'a [u8]>>,
+    copied: RefCell<FxHashMap<&'a [u8], &'a NixString<'a>>>,
+    pub(crate) derivations: RefCell<Derivations>,
+    /// An error of a filter function, on its way through [`EvalIo::add_path`].
+    pub(crate) filter_failure: RefCell<Option<Error>>,
+    pub(crate) regexes: RefCell<crate::builtins::RegexCache<'a>>,
+    /// Search path entries that were looked up already.
+    pub(crate) search_path: RefCell<BTreeMap<Vec<u8>, Option<Vec<u8>>>>,
+}
+
+impl<'a> Evaluator<'a> {
+    /// An evaluator whose arena outlives it. `stack` is what the calling thread has left.
+    pub(crate) fn new(
+        arena: &'a Bump,
+        settings: &'a Settings,
+        io: &'a dyn EvalIo,
+        stack: StackLimit,
+    ) -> Self {
+        let symbols = SymbolTable::new(arena);
+        let names = crate::builtins::global_names(settings);
+        let mut numbers = FxHashMap::default();
+        for (number, name) in names.iter().enumerate() {
+            numbers.insert(symbols.intern(name.as_bytes()), number as u32);
+        }
+        let null_slot: &'a Slot<'a> = arena.alloc(Cell::new(Value::Null));
+        let evaluator = Evaluator {
+            arena,
+            contexts: ContextTable::new(arena),
+            sources: SourceMap::default(),
+            settings,
+            io,
+            code: RefCell::default(),
+            resolver: RefCell::new(Resolver::new(arena, &numbers)),
+            globals: arena.alloc_slice_fill_with(names.len(), |_| Cell::new(Value::Null)),
+            root: arena.alloc(Environment { up: None, slots: Variables::One(null_slot) }),
+            null_slot,
+            empty_list: arena.alloc(List { items: &[] }),
+            empty_attrs: arena.alloc(Attrs::from_sorted(&[])),
+            stack,
+            call_depth: Cell::new(0),
+            imports: RefCell::default(),
+            resolved: RefCell::default(),
+            copied: RefCell::default(),
+            derivations: RefCell::default(),
+            filter_failure: RefCell::default(),
+            regexes: RefCell::default(),
+            search_path: RefCell::default(),
+            symbols,
+        };
+        crate::builtins::fill_globals(&evaluator, &numbers);
+        evaluator
+    }
+
+    // Errors.
+
+    pub(crate) fn fail<T>(
+        &self,
+        kind: ErrorKind,
+        position: Position,
+        message: impl Into<String>,
+    ) -> Result<T, Error> {
+        Err(Failure::new(kind, position, message))
+    }
+
+    pub(crate) fn type_error<T>(
+        &self,
+        position: Position,
+        wanted: &str,
+        found: Value<'a>,
+    ) -> Result<T, Error> {
+        let shown = crate::print::brief(self, found);
+        let message = format!("expected {wanted} but found {}: {shown}", found.describe());
+        self.fail(ErrorKind::Type, position, message)
+    }
+
+    /// Adds a step to the trace of an error.
+    pub(crate) fn in_context<T>(
+        &self,
+        result: Result<T, Error>,
+        position: Position,
+        text: &'static str,
+    ) -> Result<T, Error> {
+        result.map_err(|mut error| {
+            error.frame(position, FrameText::Static(text));
+            error
+        })
+    }
+
+    pub(crate) fn check_stack(&self, position: Position) -> Result<(), Error> {
+        if self.stack.exhausted() {
+            return self.fail(
+                ErrorKind::StackDepth,
+                position,
+                "stack overflow: evaluation is nested too deeply (possible infinite recursion)",
+            );
+        }
+        Ok(())
+    }
+
+    // Making values.
+
+    pub(crate) fn slot(&self, value: Value<'a>) -> &'a Slot<'a> {
+        self.arena.alloc(Cell::new(value))
+    }
+
+    pub(crate) fn string(&self, bytes: &[u8]) -> Value<'a> {
+        self.string_with(bytes, ContextId::EMPTY)
+    }
+
+    pub(crate) fn string_with(&self, bytes: &[u8], context: ContextId) -> Value<'a> {
+        if bytes.is_empty() && context.is_empty() {
+            return Value::String(self.symbols.string(crate::symbol::known::EMPTY));
+        }
+        let bytes = self.arena.alloc_slice_copy(bytes);
+        Value::String(self.arena.alloc(NixString { bytes, context }))
+    }
+
+    /// A string of bytes that are in the arena already.
+    pub(crate) fn string_in_arena(&self, bytes: &'a [u8], context: ContextId) -> Value<'a> {
+        Value::String(self.arena.alloc(NixString { bytes, context }))
+    }
+
+    pub(crate) fn path(&self, bytes: &[u8]) -> Value<'a> {
+        let bytes = self.arena.alloc_slice_copy(bytes);
+        Value::Path(self.arena.alloc(PathValue { bytes }))
+    }
+
+    pub(crate) fn list(&self, items: &[&'a Slot<'a>]) -> Value<'a> {
+        if items.is_empty() {
+            return Value::List(self.empty_list);
+        }
+        let items = self.arena.alloc_slice_copy(items);
+        Value::List(self.arena.alloc(List { items }))
+    }
+
+    /// A list of new slots.
+    pub(crate) fn list_of(&self, values: impl ExactSizeIterator<Item = Value<'a>>) -> Value<'a> {
+        if values.len() == 0 {
+            return Value::List(self.empty_list);
+        }
+        let items = self.arena.alloc_slice_fill_iter(values.map(|value| self.slot(value)));
+        Value::List(self.arena.alloc(List { items }))
+    }
+
+    pub(crate) fn attrs(&self, attrs: Vec<Attr<'a>>) -> Value<'a> {
+        if attrs.is_empty() {
+            return Value::Attrs(self.empty_attrs);
+        }
+        Value::Attrs(Attrs::from_unsorted(self.arena, attrs))
+    }
+
+    /// A set of values under names of the program's own.
+    pub(crate) fn attrs_of(&self, values: &[(Symbol, Value<'a>)]) -> Value<'a> {
+        self.attrs(
+            values
+                .iter()
+                .map(|(name, value)| Attr { name: *name, position: Position::NONE, value: self.slot(*value) })
+                .collect(),
+        )
+    }
+
+    /// A call that is made when its value is needed.
+    pub(crate) fn application(
+        &self,
+        function: &'a Slot<'a>,
+        first: &'a Slot<'a>,
+        second: Option<&'a Slot<'a>>,
+    ) -> &'a Slot<'a> {
+        self.slot(Value::Application(self.arena.alloc(Application { function, first, second })))
+    }
+
+    pub(crate) fn builtin_slot(&self, builtin: &'static Builtin) -> &'a Slot<'a> {
+        self.slot(Value::Builtin(builtin))
+    }
+
+    // Code.
+
+    fn delayed(&self, id: CodeId) -> Result<&'a Expr<'a>, Error> {
+        match self.code.borrow().delayed.get(id.0 as usize) {
+            Some(code) => Ok(code),
+            None => self.fail(ErrorKind::Value, Position::NONE, "code of a thunk is missing"),
+        }
+    }
+
+    pub(crate) fn lambda(&self, id: LambdaId) -> Result<&'a Lambda<'a>, Error> {
+        match self.code.borrow().lambdas.get(id.0 as usize) {
+            Some(lambda) => Ok(lambda),
+            None => self.fail(ErrorKind::Value, Position::NONE, "code of a function is missing"),
+        }
+    }
+
+    // Laziness.
+
+    /// The slot for an expression in a place where it is not needed yet.
+    #[inline]
+    fn delay(&self, lazy: Lazy<'a>, environment: &'a Environment<'a>) -> Result<&'a Slot<'a>, Error> {
+        Ok(match lazy {
+            Lazy::Delayed(id) => self.slot(Value::Thunk(id, environment)),
+            Lazy::Local { level, slot } => self.variable(environment, level, slot)?,
+            Lazy::Global(number) => &self.globals[number as usize],
+            Lazy::Cheap(expr) => self.slot(self.eval(expr, environment)?),
+        })
+    }
+
+    #[inline(always)]
+    fn variable(
+        &self,
+        environment: &'a Environment<'a>,
+        level: u32,
+        slot: u32,
+    ) -> Result<&'a Slot<'a>, Error> {
+        match environment.lookup(level, slot) {
+            Some(slot) => Ok(slot),
+            None => self.fail(ErrorKind::Value, Position::NONE, "a variable has no place in its scope"),
+        }
+    }
+
+    /// The value of a slot, evaluated to its outermost constructor. `position` is where it was needed.
+    #[inline(always)]
+    pub(crate) fn force(&self, slot: &'a Slot<'a>, position: Position) -> Evaluated<'a> {
+        let value = slot.get();
+        if value.is_evaluated() { Ok(value) } else { self.force_unevaluated(slot, value, position) }
+    }
+
+    #[inline(never)]
+    fn force_unevaluated(&self, slot: &'a Slot<'a>, delayed: Value<'a>, position: Position) -> Evaluated<'a> {
+        slot.set(Value::Blackhole);
+        let result = match delayed {
+            Value::Thunk(id, environment) => self.delayed(id).and_then(|code| self.eval(code, environment)),
+            Value::Application(application) => {
+                self.force(application.function, position).and_then(|function| match application.second {
+                    None => self.call(function, &[application.first], position),
+                    Some(second) => self.call(function, &[application.first, second], position),
+                })
+            }
+            Value::MappedItem(index, list) => self.force(list.function, position).and_then(|function| {
+                let item = list.items.get(index as usize).copied().unwrap_or(self.null_slot);
+                self.call(function, &[item], position)
+            }),
+            Value::MappedAttr(name, mapping) => self.force(mapping.function, position).and_then(|function| {
+                let value = mapping.attrs.get(name).map_or(self.null_slot, |attr| attr.value);
+                let name = self.slot(Value::String(self.symbols.string(name)));
+                self.call(function, &[name, value], position)
+            }),
+            Value::Generated(index, function) => self.force(function, position).and_then(|function| {
+                self.call(function, &[self.slot(Value::Int(i64::from(index)))], position)
+            }),
+            Value::Blackhole => {
+                self.fail(ErrorKind::InfiniteRecursion, position, "infinite recursion encountered")
+            }
+            value => Ok(value),
+        };
+        match result {
+            Ok(value) => {
+                slot.set(value);
+                Ok(value)
+            }
+            Err(error) => {
+                // Whoever needs the value next gets the same error, not a blackhole.
+                slot.set(delayed);
+                Err(error)
+            }
+        }
+    }
+
+    /// Evaluates a value and all that is in it.
+    pub(crate) fn force_deep(&self, value: Value<'a>, position: Position) -> Result<(), Error> {
+        let mut seen = rustc_hash::FxHashSet::default();
+        self.force_deep_unseen(value, position, &mut seen)
+    }
+
+    fn force_deep_unseen(
+        &self,
+        value: Value<'a>,
+        position: Position,
+        seen: &mut rustc_hash::FxHashSet<*const ()>,
+    ) -> Result<(), Error> {
+        self.check_stack(position)?;
+        match value {
+            Value::Attrs(attrs) if seen.insert(std::ptr::from_ref(attrs).cast()) => {
+                for attr in attrs.joined().iter() {
+                    let result = self
+                        .force(attr.value, attr.position)
+                        .and_then(|value| self.force_deep_unseen(value, attr.position, seen));
+                    result.map_err(|error| {
+                        self.while_evaluating_attribute(error, &[attr.name], attr.position)
+                    })?;
+                }
+            }
+            Value::List(list) if seen.insert(std::ptr::from_ref(list).cast()) => {
+                for item in list.items {
+                    let value = self.force(item, position)?;
+                    self.force_deep_unseen(value, position, seen)?;
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    pub(crate) fn while_evaluating_attribute(
+        &self,
+        mut error: Error,
+        path: &[Symbol],
+        position: Position,
+    ) -> Error {
+        if error.frames.len() < 64 {
+            let names: Vec<_> =
+                path.iter().map(|name| crate::print::attr_name(self.symbols.name(*name))).collect();
+            error.frame(
+                position,
+                FrameText::Owned(format!("while evaluating the attribute '{}'", names.join("."))),
+            );
+        } else {
+            error.frame(position, FrameText::Static("while evaluating an attribute"));
+        }
+        error
+    }
+
+    // Values of a known type.
+
+    pub(crate) fn expect_bool(&self, value: Value<'a>, position: Position) -> Result<bool, Error> {
+        match value {
+            Value::Bool(truth) => Ok(truth),
+            other => self.type_error(position, "a Boolean", other),
+        }
+    }
+
+    pub(crate) fn force_bool(&self, slot: &'a Slot<'a>, position: Position) -> Result<bool, Error> {
+        self.expect_bool(self.force(slot, position)?, position)
+    }
+
+    pub(crate) fn force_int(&self, slot: &'a Slot<'a>, position: Position) -> Result<i64, Error> {
+        match self.force(slot, position)? {
+            Value::Int(number) => Ok(number),
+            other => self.type_error(position, "an integer", other),
+        }
+    }
+
+    pub(crate) fn expect_attrs(&self, value: Value<'a>, position: Position) -> Result<&'a Attrs<'a>, Error> {
+        match value {
+            Value::Attrs(attrs) => Ok(attrs),
+            other => self.type_error(position, "a set", other),
+        }
+    }
+
+    pub(crate) fn force_attrs(&self, slot: &'a Slot<'a>, position: Position) -> Result<&'a Attrs<'a>, Error> {
+        self.expect_attrs(self.force(slot, position)?, position)
+    }
+
+    pub(crate) fn expect_list(
+        &self,
+        value: Value<'a>,
+        position: Position,
+    ) -> Result<&'a [&'a Slot<'a>], Error> {
+        match value {
+            Value::List(list) => Ok(list.items),
+            other => self.type_error(position, "a list", other),
+        }
+    }
+
+    pub(crate) fn force_list(
+        &self,
+        slot: &'a Slot<'a>,
+        position: Position,
+    ) -> Result<&'a [&'a Slot<'a>], Error> {
+        self.expect_list(self.force(slot, position)?, position)
+    }
+
+    pub(crate) fn expect_string(
+        &self,
+        value: Value<'a>,
+        position: Position,
+    ) -> Result<&'a NixString<'a>, Error> {
+        match value {
+            Value::String(string) => Ok(string),
+            other => self.type_error(position, "a string", other),
+        }
+    }
+
+    pub(crate) fn force_string(
+        &self,
+        slot: &'a Slot<'a>,
+        position: Position,
+    ) -> Result<&'a NixString<'a>, Error> {
+        self.expect_string(self.force(slot, position)?, position)
+    }
+
+    /// A string that depends on nothing.
+    pub(crate) fn expect_plain(&self, value: Value<'a>, position: Position) -> Result<&'a [u8], Error> {
+        let string = self.expect_string(value, position)?;
+        if !string.context.is_empty() {
+            let shown = String::from_utf8_lossy(string.bytes).into_owned();
+            let message = format!("the string '{shown}' is not allowed to refer to a store path");
+            return self.fail(ErrorKind::Type, position, message);
+        }
+        Ok(string.bytes)
+    }
+
+    pub(crate) fn force_plain(&self, slot: &'a Slot<'a>, position: Position) -> Result<&'a [u8], Error> {
+        self.expect_plain(self.force(slot, position)?, position)
+    }
+
+    pub(crate) fn force_function(&self, slot: &'a Slot<'a>, position: Position) -> Evaluated<'a> {
+        let value = self.force(slot, position)?;
+        match value {
+            Value::Lambda(..) | Value::Builtin(_) | Value::Partial(_) => Ok(value),
+            Value::Attrs(attrs) if attrs.get(crate::symbol::known::FUNCTOR).is_some() => Ok(value),
+            other => self.type_error(position, "a function", other),
+        }
+    }
+
+    /// Whether a value is a derivation: a set with `type = "derivation"`.
+    pub(crate) fn is_derivation(&self, attrs: &'a Attrs<'a>) -> Result<bool, Error> {
+        let Some(attr) = attrs.get(crate::symbol::known::TYPE) else { return Ok(false) };
+        Ok(match self.force(attr.value, attr.position)? {
+            Value::String(string) => string.bytes == b"derivation",
+            _ => false,
+        })
+    }
+
+    /// Attributes in the order of their names, which is the order of the language.
+    pub(crate) fn by_name(&self, attrs: &'a Attrs<'a>) -> Vec<Attr<'a>> {
+        let mut sorted = attrs.joined().into_owned();
+        sorted.sort_unstable_by(|a, b| self.symbols.name(a.name).cmp(self.symbols.name(b.name)));
+        sorted
+    }
+}

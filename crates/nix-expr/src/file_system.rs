@@ -1,0 +1,418 @@
+//! Evaluation over the file system.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use nix_store::nar::{self, FileKind};
+use nix_store::{ContentAddressMethod, Hash, HashAlgorithm, References, StoreDir, StorePath};
+
+use crate::io::{AddMethod, DerivationGraph, EvalIo, FileType, IoError, PathToAdd, Realisation};
+use crate::path;
+
+/// A tree that the language sees under another path than the one where it lies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceMapping {
+    /// The path in the language, such as `/nix/store/HASH-source`.
+    pub logical: PathBuf,
+    /// Where the tree really is.
+    pub real: PathBuf,
+    /// Paths below `real` that the language sees, relative to it and without their directories; all if `None`. This is
+    /// how files that git does not track are hidden.
+    pub visible: Option<BTreeSet<PathBuf>>,
+}
+
+/// What a [`FileSystemIo`] may read, and where.
+#[derive(Clone, Debug, Default)]
+pub struct FileSystemOptions {
+    /// The store that paths are computed for.
+    pub store_dir: StoreDir,
+    /// Where the content of the store really is, if not in `store_dir`.
+    pub real_store: Option<PathBuf>,
+    /// Trees that are seen under another path.
+    pub mappings: Vec<SourceMapping>,
+    /// Pure evaluation reads only below `allowed`, below mappings, and what it added itself.
+    pub pure: bool,
+    /// Logical paths that pure evaluation may read.
+    pub allowed: Vec<PathBuf>,
+}
+
+/// Where the content of an added path is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AddedContent {
+    /// A file or tree. `kept` are the paths below it that a filter let through, relative to it; all if `None`.
+    Tree {
+        /// Where it lies.
+        real: PathBuf,
+        /// How its hash was taken.
+        method: AddMethod,
+        /// What is part of it.
+        kept: Option<BTreeSet<PathBuf>>,
+    },
+    /// A text.
+    Text(Vec<u8>),
+}
+
+/// A store path that evaluation made of something; it is not in the store before the caller puts it there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AddedPath {
+    /// The store path.
+    pub path: StorePath,
+    /// What it holds.
+    pub content: AddedContent,
+    /// The store paths that it refers to.
+    pub references: Vec<StorePath>,
+}
+
+/// Evaluation over the file system: reads files, computes store paths, and remembers what would have to be copied.
+pub struct FileSystemIo {
+    options: FileSystemOptions,
+    added: Mutex<BTreeMap<StorePath, AddedPath>>,
+}
+
+impl Default for FileSystemIo {
+    fn default() -> Self {
+        FileSystemIo::new(FileSystemOptions::default())
+    }
+}
+
+/// Where a logical path leads.
+enum Place {
+    Real(PathBuf),
+    /// A text that was added and lies nowhere yet.
+    Text(Vec<u8>),
+    Hidden,
+}
+
+fn bytes(path: &Path) -> &[u8] {
+    path.as_os_str().as_bytes()
+}
+
+/// `path` below `base`, as the path below another directory.
+fn moved(path: &Path, base: &Path, to: &Path) -> Option<PathBuf> {
+    let rest = path.strip_prefix(base).ok()?;
+    Some(if rest.as_os_str().is_empty() { to.to_owned() } else { to.join(rest) })
+}
+
+/// Whether a tree with these paths holds `relative`, as one of them or as a directory of one.
+fn is_visible(visible: &BTreeSet<PathBuf>, relative: &Path) -> bool {
+    relative.as_os_str().is_empty()
+        || visible.contains(relative)
+        || visible.range(relative.to_owned()..).next().is_some_and(|next| next.starts_with(relative))
+}
+
+impl FileSystemIo {
+    /// Evaluation over the file system with these options.
+    pub fn new(options: FileSystemOptions) -> Self {
+        FileSystemIo { options, added: Mutex::default() }
+    }
+
+    /// The options.
+    pub fn options(&self) -> &FileSystemOptions {
+        &self.options
+    }
+
+    /// All paths that were added so far, in the order of their store paths.
+    pub fn added(&self) -> Vec<AddedPath> {
+        self.lock().values().cloned().collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<StorePath, AddedPath>> {
+        self.added.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn place(&self, logical: &Path) -> Result<Place, IoError> {
+        for mapping in &self.options.mappings {
+            if let Some(real) = moved(logical, &mapping.logical, &mapping.real) {
+                let relative = logical.strip_prefix(&mapping.logical).unwrap_or(Path::new(""));
+                return Ok(match &mapping.visible {
+                    Some(visible) if !is_visible(visible, relative) => Place::Hidden,
+                    _ => Place::Real(real),
+                });
+            }
+        }
+        if let Ok((store_path, rest)) = self.options.store_dir.split(bytes(logical))
+            && let Some(added) = self.lock().get(&store_path)
+        {
+            let rest = Path::new(OsStr::from_bytes(rest.strip_prefix(b"/").unwrap_or(rest)));
+            return Ok(match &added.content {
+                AddedContent::Text(text) if rest.as_os_str().is_empty() => Place::Text(text.clone()),
+                AddedContent::Text(_) => Place::Hidden,
+                AddedContent::Tree { kept: Some(kept), .. } if !is_visible(kept, rest) => Place::Hidden,
+                AddedContent::Tree { real, .. } if rest.as_os_str().is_empty() => Place::Real(real.clone()),
+                AddedContent::Tree { real, .. } => Place::Real(real.join(rest)),
+            });
+        }
+        let allowed = |root: &PathBuf| path::is_within(bytes(logical), bytes(root));
+        if self.options.pure && !self.options.allowed.iter().any(allowed) {
+            return Err(IoError::Restricted { path: logical.to_owned() });
+        }
+        let store = Path::new(self.options.store_dir.as_str());
+        Ok(Place::Real(match &self.options.real_store {
+            Some(real) => moved(logical, store, real).unwrap_or_else(|| logical.to_owned()),
+            None => logical.to_owned(),
+        }))
+    }
+
+    fn read_error(&self, path: &Path, source: std::io::Error) -> IoError {
+        let path = self.user_path(path);
+        match source.kind() {
+            std::io::ErrorKind::NotFound => IoError::NotFound { path },
+            _ => IoError::Io { path, source },
+        }
+    }
+
+    fn missing(&self, path: &Path) -> IoError {
+        IoError::NotFound { path: self.user_path(path) }
+    }
+
+    /// The hash of a tree of which `filter` and the visible files of a mapping take a part, and that part.
+    fn hash_tree(
+        &self,
+        request: &mut PathToAdd<'_, '_>,
+        real: &Path,
+    ) -> Result<(Hash, Option<BTreeSet<PathBuf>>), IoError> {
+        let mapping = self.options.mappings.iter().find(|mapping| request.path.starts_with(&mapping.logical));
+        let visible = mapping.and_then(|mapping| Some((mapping.visible.as_ref()?, &mapping.real)));
+        let logical = request.path;
+        let store_error = |source: nix_store::Error| IoError::Store { path: self.user_path(logical), source };
+        if request.filter.is_none() && visible.is_none() {
+            return Ok((nar::hash_path(real).map_err(store_error)?.0, None));
+        }
+        let mut kept = BTreeSet::new();
+        let mut keep = |path: &Path, kind: Option<FileKind>| -> Result<bool, IoError> {
+            let relative = path.strip_prefix(real).unwrap_or(path);
+            if let Some((visible, root)) = visible
+                && !is_visible(visible, path.strip_prefix(root).unwrap_or(path))
+            {
+                return Ok(false);
+            }
+            if let Some(filter) = request.filter.as_deref_mut() {
+                let kind = match kind {
+                    Some(FileKind::Regular) => FileType::Regular,
+                    Some(FileKind::Directory) => FileType::Directory,
+                    Some(FileKind::Symlink) => FileType::Symlink,
+                    None => FileType::Unknown,
+                };
+                if !filter(&logical.join(relative), kind)? {
+                    return Ok(false);
+                }
+            }
+            kept.insert(relative.to_owned());
+            Ok(true)
+        };
+        match nar::hash_path_filtered(real, &mut keep) {
+            Ok((hash, _)) => Ok((hash, Some(kept))),
+            Err(IoError::Invalid(error)) => Err(store_error(error)),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl EvalIo for FileSystemIo {
+    fn store_dir(&self) -> &StoreDir {
+        &self.options.store_dir
+    }
+
+    fn read_file(&self, path: &Path) -> Result<Vec<u8>, IoError> {
+        match self.place(path)? {
+            Place::Real(real) => fs::read(real).map_err(|error| self.read_error(path, error)),
+            Place::Text(text) => Ok(text),
+            Place::Hidden => Err(self.missing(path)),
+        }
+    }
+
+    fn file_type(&self, path: &Path) -> Result<Option<FileType>, IoError> {
+        let real = match self.place(path)? {
+            Place::Real(real) => real,
+            Place::Text(_) => return Ok(Some(FileType::Regular)),
+            Place::Hidden => return Ok(None),
+        };
+        match fs::symlink_metadata(real) {
+            Ok(metadata) => Ok(Some(kind_of(metadata.file_type()))),
+            Err(error) => match error.kind() {
+                std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory => Ok(None),
+                _ => Err(self.read_error(path, error)),
+            },
+        }
+    }
+
+    fn read_directory(&self, path: &Path) -> Result<Vec<(Vec<u8>, FileType)>, IoError> {
+        let real = match self.place(path)? {
+            Place::Real(real) => real,
+            Place::Text(_) => {
+                return Err(self.read_error(path, std::io::ErrorKind::NotADirectory.into()));
+            }
+            Place::Hidden => return Err(self.missing(path)),
+        };
+        let mut entries = Vec::new();
+        for entry in fs::read_dir(real).map_err(|error| self.read_error(path, error))? {
+            let entry = entry.map_err(|error| self.read_error(path, error))?;
+            let kind = entry.file_type().map_err(|error| self.read_error(path, error))?;
+            let name = entry.file_name();
+            if !matches!(self.place(&path.join(&name))?, Place::Hidden) {
+                entries.push((name.into_vec(), kind_of(kind)));
+            }
+        }
+        Ok(entries)
+    }
+
+    fn read_link(&self, path: &Path) -> Result<Vec<u8>, IoError> {
+        match self.place(path)? {
+            Place::Real(real) => {
+                let target = fs::read_link(real).map_err(|error| self.read_error(path, error))?;
+                Ok(target.into_os_string().into_vec())
+            }
+            Place::Text(_) => Err(self.read_error(path, std::io::ErrorKind::InvalidInput.into())),
+            Place::Hidden => Err(self.missing(path)),
+        }
+    }
+
+    fn environment_variable(&self, name: &[u8]) -> Option<Vec<u8>> {
+        // A name with these bytes would make the system's call panic.
+        if self.options.pure || name.is_empty() || name.contains(&b'=') || name.contains(&0) {
+            return None;
+        }
+        std::env::var_os(OsStr::from_bytes(name)).map(|value| value.into_vec())
+    }
+
+    fn current_time(&self) -> Option<i64> {
+        if self.options.pure {
+            return None;
+        }
+        let elapsed = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).ok()?;
+        i64::try_from(elapsed.as_secs()).ok()
+    }
+
+    fn add_path(&self, mut request: PathToAdd<'_, '_>) -> Result<StorePath, IoError> {
+        let logical = request.path;
+        let real = match self.place(logical)? {
+            Place::Real(real) => real,
+            Place::Text(text) => return self.add_text_of_method(&request, text),
+            Place::Hidden => return Err(self.missing(logical)),
+        };
+        if let Err(error) = fs::symlink_metadata(&real) {
+            return Err(self.read_error(logical, error));
+        }
+        let store_error = |source: nix_store::Error| IoError::Store { path: self.user_path(logical), source };
+        let (hash, method, kept) = match request.method {
+            AddMethod::Flat => (
+                nar::hash_file(HashAlgorithm::Sha256, &real).map_err(store_error)?,
+                ContentAddressMethod::Flat,
+                None,
+            ),
+            AddMethod::Recursive => {
+                let (hash, kept) = self.hash_tree(&mut request, &real)?;
+                (hash, ContentAddressMethod::Recursive, kept)
+            }
+        };
+        self.check_expected(&request, &hash)?;
+        let path = self
+            .options
+            .store_dir
+            .make_fixed_output_path(request.name, method, &hash, References::default())
+            .map_err(store_error)?;
+        let content = AddedContent::Tree { real, method: request.method, kept };
+        self.lock().entry(path.clone()).or_insert(AddedPath {
+            path: path.clone(),
+            content,
+            references: Vec::new(),
+        });
+        Ok(path)
+    }
+
+    fn add_text(&self, name: &str, text: &[u8], references: &[StorePath]) -> Result<StorePath, IoError> {
+        let path = self
+            .options
+            .store_dir
+            .make_text_path(name, text, references)
+            .map_err(|source| IoError::Store { path: name.into(), source })?;
+        let added = AddedPath {
+            path: path.clone(),
+            content: AddedContent::Text(text.to_vec()),
+            references: references.to_vec(),
+        };
+        self.lock().entry(path.clone()).or_insert(added);
+        Ok(path)
+    }
+
+    /// Trees that were added or mapped are there already; nothing is built.
+    fn realise(&self, wanted: &[Realisation], _derivations: &DerivationGraph) -> Result<(), IoError> {
+        for wanted in wanted {
+            match wanted {
+                Realisation::Path(path) => {
+                    let path = PathBuf::from(self.options.store_dir.display(path));
+                    if self.file_type(&path)?.is_none() {
+                        return Err(self.missing(&path));
+                    }
+                }
+                Realisation::Output { .. } => {
+                    return Err(IoError::Unsupported { what: "import from derivation".into() });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn user_path(&self, logical: &Path) -> PathBuf {
+        match self.place(logical) {
+            Ok(Place::Real(real)) => real,
+            _ => self
+                .options
+                .mappings
+                .iter()
+                .find_map(|mapping| moved(logical, &mapping.logical, &mapping.real))
+                .unwrap_or_else(|| logical.to_owned()),
+        }
+    }
+}
+
+impl FileSystemIo {
+    fn check_expected(&self, request: &PathToAdd<'_, '_>, hash: &Hash) -> Result<(), IoError> {
+        match &request.expected {
+            Some(expected) if expected != hash => Err(IoError::HashMismatch {
+                path: self.user_path(request.path),
+                expected: expected.to_sri(),
+                got: hash.to_sri(),
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Adds a text that was made by `toFile` once more, under another name.
+    fn add_text_of_method(&self, request: &PathToAdd<'_, '_>, text: Vec<u8>) -> Result<StorePath, IoError> {
+        let store_error = |source| IoError::Store { path: request.path.to_owned(), source };
+        let (hash, method) = match request.method {
+            AddMethod::Flat => (Hash::sha256(&text), ContentAddressMethod::Flat),
+            AddMethod::Recursive => {
+                let (hash, _) = nar::Node::file(text.clone()).nar_hash().map_err(store_error)?;
+                (hash, ContentAddressMethod::Recursive)
+            }
+        };
+        self.check_expected(request, &hash)?;
+        let path = self
+            .options
+            .store_dir
+            .make_fixed_output_path(request.name, method, &hash, References::default())
+            .map_err(store_error)?;
+        let added =
+            AddedPath { path: path.clone(), content: AddedContent::Text(text), references: Vec::new() };
+        self.lock().entry(path.clone()).or_insert(added);
+        Ok(path)
+    }
+}
+
+fn kind_of(kind: fs::FileType) -> FileType {
+    if kind.is_file() {
+        FileType::Regular
+    } else if kind.is_dir() {
+        FileType::Directory
+    } else if kind.is_symlink() {
+        FileType::Symlink
+    } else {
+        FileType::Unknown
+    }
+}

@@ -1,0 +1,514 @@
+//! Evaluating from a program.
+//!
+//! [`evaluate`] runs a closure with a [`Session`] on a thread with a stack of its own. Values live as long as the
+//! session and are handled as [`ValueRef`]s; what leaves the closure is owned: text, JSON, store paths, errors.
+
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use bumpalo::Bump;
+use nix_store::StorePath;
+
+use crate::attrs::Attr;
+use crate::builtins::to_json;
+use crate::error::{Error, ErrorKind, EvalError, Failure, SourceLocation, render};
+use crate::eval::{Coercion, Evaluator, os_path};
+use crate::io::{DerivationGraph, EvalIo};
+use crate::position::{Origin, Position};
+use crate::settings::Settings;
+use crate::stack::StackLimit;
+use crate::string::{ContextElement, ContextId};
+use crate::symbol::{Symbol, known};
+use crate::value::{Slot, Value};
+
+/// A stack that is smaller than this is not tried.
+const STACK_LEAST: usize = 64 << 20;
+
+/// Runs `body` with a new evaluation, on a thread whose stack is as large as the settings say, or as large as the machine
+/// allows: one with little memory may refuse to set aside gigabytes, even untouched.
+///
+/// # Errors
+/// Those of `body`; the thread could not be started.
+pub fn evaluate<T: Send>(
+    settings: &Settings,
+    io: &(dyn EvalIo + Sync),
+    body: impl for<'s, 'a> FnOnce(&'s Session<'a>) -> Result<T, EvalError> + Send,
+) -> Result<T, EvalError> {
+    // A thread that cannot be started does not give back what it was to run.
+    let body = Mutex::new(Some(body));
+    let run = |stack_size| {
+        let arena = Bump::new();
+        let stack = StackLimit::with_remaining(stack_size);
+        let session = Session { evaluator: Evaluator::new(&arena, settings, io, stack) };
+        let body = body.lock().unwrap_or_else(PoisonError::into_inner).take();
+        body.map(|body| body(&session))
+    };
+    let mut stack_size = settings.stack_size;
+    loop {
+        let result = std::thread::scope(|scope| {
+            let builder = std::thread::Builder::new().name("evaluation".into()).stack_size(stack_size);
+            Ok(builder.spawn_scoped(scope, || run(stack_size))?.join())
+        });
+        let failed: std::io::Error = match result {
+            Ok(Ok(Some(result))) => return result,
+            Ok(Ok(None)) => std::io::ErrorKind::Other.into(),
+            Ok(Err(panic)) => std::panic::resume_unwind(panic),
+            Err(error) if stack_size / 2 < STACK_LEAST => error,
+            Err(_) => {
+                stack_size /= 2;
+                continue;
+            }
+        };
+        let message = format!("cannot start the evaluation's thread: {failed}");
+        return Err(EvalError::new(ErrorKind::Io, message));
+    }
+}
+
+/// An evaluation under way.
+pub struct Session<'a> {
+    pub(crate) evaluator: Evaluator<'a>,
+}
+
+/// A value of a session, perhaps not evaluated yet.
+#[derive(Clone, Copy)]
+pub struct ValueRef<'a>(pub(crate) &'a Slot<'a>);
+
+/// One thing that a text depends on.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Dependency {
+    /// A store path as it is.
+    Path(StorePath),
+    /// A derivation with its closure and all outputs in it.
+    DerivationDeep(StorePath),
+    /// An output of a derivation.
+    Output {
+        /// The `.drv` file.
+        derivation: StorePath,
+        /// Name of the output.
+        output: String,
+    },
+}
+
+/// A text with what it depends on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Text {
+    /// The text; bytes that are not UTF-8 are replaced.
+    pub text: String,
+    /// The text's bytes.
+    pub bytes: Vec<u8>,
+    /// What it depends on, sorted.
+    pub dependencies: Vec<Dependency>,
+}
+
+type Outcome<T> = Result<T, EvalError>;
+
+impl<'a> Session<'a> {
+    fn owned(&self, error: Error) -> EvalError {
+        let user_path = |path: &[u8]| Evaluator::path_bytes(self.evaluator.io.user_path(os_path(path)));
+        render(&error, &self.evaluator.sources, &user_path)
+    }
+
+    fn outcome<T>(&self, result: Result<T, Error>) -> Outcome<T> {
+        result.map_err(|error| self.owned(error))
+    }
+
+    fn value(&self, result: Result<Value<'a>, Error>) -> Outcome<ValueRef<'a>> {
+        Ok(ValueRef(self.evaluator.slot(self.outcome(result)?)))
+    }
+
+    // Evaluating.
+
+    /// Evaluates a file, or `default.nix` of a directory, to its outermost constructor. As with `import`, a file is
+    /// evaluated once in a session.
+    pub fn evaluate_file(&self, path: &Path) -> Outcome<ValueRef<'a>> {
+        let path = Evaluator::path_bytes(path.to_owned());
+        self.value(self.evaluator.import(&path, Position::NONE))
+    }
+
+    /// Evaluates a text. `name` stands for it in messages; relative paths are meant from `directory`, an absolute path.
+    pub fn evaluate_text(&self, text: &str, name: &str, directory: &Path) -> Outcome<ValueRef<'a>> {
+        let directory = Evaluator::path_bytes(directory.to_owned());
+        self.value(self.evaluator.eval_text(text.as_bytes(), name, &directory))
+    }
+
+    /// Evaluates a value to its outermost constructor.
+    pub fn force(&self, value: ValueRef<'a>) -> Outcome<()> {
+        self.outcome(self.evaluator.force(value.0, Position::NONE).map(|_| ()))
+    }
+
+    /// Evaluates a value and all that is in it.
+    pub fn force_deep(&self, value: ValueRef<'a>) -> Outcome<()> {
+        let e = &self.evaluator;
+        self.outcome(e.force(value.0, Position::NONE).and_then(|value| e.force_deep(value, Position::NONE)))
+    }
+
+    /// Calls a function with arguments, one after the other.
+    pub fn call(&self, function: ValueRef<'a>, arguments: &[ValueRef<'a>]) -> Outcome<ValueRef<'a>> {
+        let e = &self.evaluator;
+        let arguments: Vec<&'a Slot<'a>> = arguments.iter().map(|argument| argument.0).collect();
+        let called = e.force(function.0, Position::NONE).and_then(|f| e.call(f, &arguments, Position::NONE));
+        self.value(called)
+    }
+
+    /// Calls a value if it is a function that takes a set of named arguments, with those of `arguments` that it takes
+    /// (all, if it takes any); other values are returned as they are. This is what `--arg` and default arguments of a
+    /// file's function need.
+    ///
+    /// # Errors
+    /// An argument without default is not among `arguments`.
+    pub fn auto_call(
+        &self,
+        value: ValueRef<'a>,
+        arguments: &[(String, ValueRef<'a>)],
+    ) -> Outcome<ValueRef<'a>> {
+        self.value(self.auto_call_value(value.0, arguments))
+    }
+
+    fn auto_call_value(
+        &self,
+        slot: &'a Slot<'a>,
+        arguments: &[(String, ValueRef<'a>)],
+    ) -> Result<Value<'a>, Error> {
+        let e = &self.evaluator;
+        let value = e.force(slot, Position::NONE)?;
+        if let Value::Attrs(attrs) = value
+            && let Some(functor) = attrs.get(known::FUNCTOR)
+        {
+            let function = e.force(functor.value, functor.position)?;
+            let called = e.call(function, &[slot], functor.position)?;
+            return self.auto_call_value(e.slot(called), arguments);
+        }
+        let Value::Lambda(id, _) = value else { return Ok(value) };
+        let lambda = e.lambda(id)?;
+        let Some(formals) = &lambda.formals else { return Ok(value) };
+        let mut given = Vec::new();
+        for (name, value) in arguments {
+            let name = e.symbols.intern(name.as_bytes());
+            if formals.ellipsis || formals.list.iter().any(|formal| formal.name == name) {
+                given.push(Attr { name, position: Position::NONE, value: value.0 });
+            }
+        }
+        let is_given = |name: Symbol| given.iter().any(|attr| attr.name == name);
+        if let Some(missing) =
+            formals.list.iter().find(|formal| formal.default.is_none() && !is_given(formal.name))
+        {
+            let name = String::from_utf8_lossy(e.symbols.name(missing.name)).into_owned();
+            let message = format!(
+                "cannot evaluate a function that has an argument without a value ('{name}'): nothing gives it one; \
+                 pass it with '--arg {name} EXPRESSION' or '--argstr {name} TEXT'"
+            );
+            return e.fail(ErrorKind::Arguments, missing.position, message);
+        }
+        let argument = e.slot(e.attrs(given));
+        e.call(value, &[argument], Position::NONE)
+    }
+
+    /// The value at an attribute path such as `a.b."c.d".0`, where functions on the way are called as by
+    /// [`Self::auto_call`] and numbers select from lists. An empty path is the value itself.
+    pub fn select(
+        &self,
+        value: ValueRef<'a>,
+        path: &str,
+        arguments: &[(String, ValueRef<'a>)],
+    ) -> Outcome<ValueRef<'a>> {
+        let parts = parse_attribute_path(path)?;
+        let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+        self.select_parts(value, &parts, arguments)
+    }
+
+    /// As [`Self::select`], with the parts of the path already apart.
+    pub fn select_parts(
+        &self,
+        value: ValueRef<'a>,
+        parts: &[&str],
+        arguments: &[(String, ValueRef<'a>)],
+    ) -> Outcome<ValueRef<'a>> {
+        let e = &self.evaluator;
+        let mut current = value.0;
+        for part in parts {
+            let value = self.outcome(self.auto_call_value(current, arguments))?;
+            current = self.outcome(match (value, part.parse::<usize>()) {
+                (Value::List(list), Ok(index)) => match list.items.get(index) {
+                    Some(item) => Ok(*item),
+                    None => {
+                        let message = format!("list index {index} in selection path is out of range");
+                        e.fail(ErrorKind::Value, Position::NONE, message)
+                    }
+                },
+                (Value::Attrs(attrs), _) => {
+                    let name = e.symbols.intern(part.as_bytes());
+                    match attrs.get(name) {
+                        Some(attr) => e
+                            .force(attr.value, attr.position)
+                            .map_err(|error| e.while_evaluating_attribute(error, &[name], attr.position))
+                            .map(|_| attr.value),
+                        None => {
+                            let path = parts.join(".");
+                            let message = format!("attribute '{part}' in selection path '{path}' not found");
+                            let mut error =
+                                Failure::new(ErrorKind::MissingAttribute, Position::NONE, message);
+                            error.suggestions = e.similar_attributes(attrs, part.as_bytes());
+                            Err(error)
+                        }
+                    }
+                }
+                (other, _) => {
+                    let message = format!(
+                        "the value before '{part}' in the selection path should be a set but is {}",
+                        other.describe()
+                    );
+                    e.fail(ErrorKind::Type, Position::NONE, message)
+                }
+            })?;
+        }
+        self.value(self.auto_call_value(current, arguments))
+    }
+
+    // Looking into values.
+
+    /// The name of a value's type, as `builtins.typeOf` has it.
+    pub fn type_name(&self, value: ValueRef<'a>) -> Outcome<&'static str> {
+        let value = self.outcome(self.evaluator.force(value.0, Position::NONE))?;
+        Ok(value.type_name().unwrap_or("thunk"))
+    }
+
+    /// An attribute of a set; `None` if the set lacks it or the value is no set.
+    pub fn attribute(&self, value: ValueRef<'a>, name: &str) -> Outcome<Option<ValueRef<'a>>> {
+        let e = &self.evaluator;
+        let value = self.outcome(e.force(value.0, Position::NONE))?;
+        let Value::Attrs(attrs) = value else { return Ok(None) };
+        Ok(e.symbols.find(name.as_bytes()).and_then(|name| attrs.get(name)).map(|attr| ValueRef(attr.value)))
+    }
+
+    /// The names of a set's attributes, sorted.
+    pub fn attribute_names(&self, value: ValueRef<'a>) -> Outcome<Vec<String>> {
+        let e = &self.evaluator;
+        let attrs = self.outcome(e.force_attrs(value.0, Position::NONE))?;
+        let name = |attr: &Attr<'a>| String::from_utf8_lossy(e.symbols.name(attr.name)).into_owned();
+        Ok(e.by_name(attrs).iter().map(name).collect())
+    }
+
+    /// Where an attribute was defined.
+    pub fn attribute_position(&self, value: ValueRef<'a>, name: &str) -> Outcome<Option<SourceLocation>> {
+        let e = &self.evaluator;
+        let attrs = self.outcome(e.force_attrs(value.0, Position::NONE))?;
+        let attr = e.symbols.find(name.as_bytes()).and_then(|name| attrs.get(name));
+        Ok(attr.and_then(|attr| self.location(attr.position)))
+    }
+
+    fn location(&self, position: Position) -> Option<SourceLocation> {
+        let error = Failure::new(ErrorKind::Value, position, "");
+        self.owned(error).location.clone()
+    }
+
+    /// The elements of a list.
+    pub fn list_items(&self, value: ValueRef<'a>) -> Outcome<Vec<ValueRef<'a>>> {
+        let items = self.outcome(self.evaluator.force_list(value.0, Position::NONE))?;
+        Ok(items.iter().map(|item| ValueRef(item)).collect())
+    }
+
+    /// Whether a value is a derivation.
+    pub fn is_derivation(&self, value: ValueRef<'a>) -> Outcome<bool> {
+        let e = &self.evaluator;
+        let is = e.force(value.0, Position::NONE).and_then(|value| match value {
+            Value::Attrs(attrs) => e.is_derivation(attrs),
+            _ => Ok(false),
+        });
+        self.outcome(is)
+    }
+
+    /// The path of the `.drv` file of a derivation. The derivation itself is in [`Self::derivations`].
+    pub fn derivation_path(&self, value: ValueRef<'a>) -> Outcome<StorePath> {
+        let e = &self.evaluator;
+        let path = e.force_attrs(value.0, Position::NONE).and_then(|attrs| {
+            if !e.is_derivation(attrs)? {
+                return e.fail(
+                    ErrorKind::Type,
+                    Position::NONE,
+                    "expected a derivation but found another set",
+                );
+            }
+            let path = e.attribute(attrs, known::DRV_PATH, Position::NONE)?;
+            let path = e.coerce(path, Position::NONE, Coercion::PLAIN)?;
+            e.parse_store_path(path.bytes, Position::NONE)
+        });
+        self.outcome(path)
+    }
+
+    /// A truth value.
+    pub fn to_bool(&self, value: ValueRef<'a>) -> Outcome<bool> {
+        self.outcome(self.evaluator.force_bool(value.0, Position::NONE))
+    }
+
+    /// An integer.
+    pub fn to_int(&self, value: ValueRef<'a>) -> Outcome<i64> {
+        self.outcome(self.evaluator.force_int(value.0, Position::NONE))
+    }
+
+    // Values as text.
+
+    /// A value as `nix-instantiate --eval` prints it. What was not evaluated is `<CODE>`, so a caller that wants all of
+    /// it evaluates it deeply before.
+    pub fn print(&self, value: ValueRef<'a>) -> Outcome<String> {
+        let value = self.outcome(self.evaluator.force(value.0, Position::NONE))?;
+        Ok(String::from_utf8_lossy(&crate::print::print(&self.evaluator, value)).into_owned())
+    }
+
+    /// A value as JSON, as `nix eval --json` prints it: paths become store paths.
+    pub fn to_json(&self, value: ValueRef<'a>) -> Outcome<Text> {
+        let e = &self.evaluator;
+        let mut out = Vec::new();
+        let mut context = ContextId::EMPTY;
+        let written = e
+            .force(value.0, Position::NONE)
+            .and_then(|value| to_json(e, value, Position::NONE, true, &mut out, &mut context));
+        self.outcome(written)?;
+        self.text(out, context)
+    }
+
+    /// A value as XML, as `nix-instantiate --eval --xml` prints it.
+    pub fn to_xml(&self, value: ValueRef<'a>) -> Outcome<Text> {
+        let e = &self.evaluator;
+        let function = self.outcome(e.eval_text(b"builtins.toXML", "«internal»", b"/"))?;
+        let string = self.outcome(
+            e.call(function, &[value.0], Position::NONE)
+                .and_then(|text| e.expect_string(text, Position::NONE)),
+        )?;
+        self.text(string.bytes.to_vec(), string.context)
+    }
+
+    /// A value as a string, as `"${value}"` has it: paths are copied to the store, derivations are their output path.
+    pub fn to_text(&self, value: ValueRef<'a>) -> Outcome<Text> {
+        let e = &self.evaluator;
+        let string = e
+            .force(value.0, Position::NONE)
+            .and_then(|value| e.coerce(value, Position::NONE, Coercion::INTERPOLATION));
+        let string = self.outcome(string)?;
+        self.text(string.bytes.to_vec(), string.context)
+    }
+
+    fn text(&self, bytes: Vec<u8>, context: ContextId) -> Outcome<Text> {
+        let e = &self.evaluator;
+        let path = |text: &str| self.outcome(e.parse_store_path(text.as_bytes(), Position::NONE));
+        let mut dependencies = Vec::new();
+        for element in e.contexts.elements(context) {
+            dependencies.push(match element {
+                ContextElement::Path(text) => Dependency::Path(path(text)?),
+                ContextElement::DerivationDeep(text) => Dependency::DerivationDeep(path(text)?),
+                ContextElement::Output { derivation, output } => {
+                    Dependency::Output { derivation: path(derivation)?, output: output.to_owned() }
+                }
+            });
+        }
+        dependencies.sort();
+        Ok(Text { text: String::from_utf8_lossy(&bytes).into_owned(), bytes, dependencies })
+    }
+
+    // Making values.
+
+    /// A string that depends on nothing.
+    pub fn string(&self, text: &str) -> ValueRef<'a> {
+        ValueRef(self.evaluator.slot(self.evaluator.string(text.as_bytes())))
+    }
+
+    /// The path of something in the store, as a string that depends on it.
+    pub fn store_path(&self, path: &StorePath) -> ValueRef<'a> {
+        let e = &self.evaluator;
+        let text = e.store_path_text(path);
+        let context = e.contexts.single(ContextElement::Path(text));
+        ValueRef(e.slot(e.string_in_arena(text.as_bytes(), context)))
+    }
+
+    /// An integer.
+    pub fn int(&self, number: i64) -> ValueRef<'a> {
+        ValueRef(self.evaluator.slot(Value::Int(number)))
+    }
+
+    /// A truth value.
+    pub fn bool(&self, truth: bool) -> ValueRef<'a> {
+        ValueRef(self.evaluator.slot(Value::Bool(truth)))
+    }
+
+    /// `null`
+    pub fn null(&self) -> ValueRef<'a> {
+        ValueRef(self.evaluator.slot(Value::Null))
+    }
+
+    /// An absolute path.
+    pub fn path(&self, path: &Path) -> ValueRef<'a> {
+        let path = crate::path::canonical(&Evaluator::path_bytes(path.to_owned()));
+        ValueRef(self.evaluator.slot(self.evaluator.path(&path)))
+    }
+
+    /// A list.
+    pub fn list(&self, items: &[ValueRef<'a>]) -> ValueRef<'a> {
+        let items: Vec<&'a Slot<'a>> = items.iter().map(|item| item.0).collect();
+        ValueRef(self.evaluator.slot(self.evaluator.list(&items)))
+    }
+
+    /// A set. Of two attributes with one name the first counts.
+    pub fn attrs<'n>(&self, attrs: impl IntoIterator<Item = (&'n str, ValueRef<'a>)>) -> ValueRef<'a> {
+        let e = &self.evaluator;
+        let attrs = attrs
+            .into_iter()
+            .map(|(name, value)| Attr {
+                name: e.symbols.intern(name.as_bytes()),
+                position: Position::NONE,
+                value: value.0,
+            })
+            .collect();
+        ValueRef(e.slot(e.attrs(attrs)))
+    }
+
+    /// The derivations that were computed so far. Nothing of them is in the store yet.
+    pub fn derivations(&self) -> DerivationGraph {
+        self.evaluator.derivations.borrow().graph.clone()
+    }
+
+    /// The files of code that were read so far, by the paths that the language knows.
+    pub fn files_read(&self) -> Vec<std::path::PathBuf> {
+        self.evaluator
+            .sources
+            .origins()
+            .into_iter()
+            .filter_map(|origin| match origin {
+                Origin::File(path) => Some(os_path(path).to_owned()),
+                Origin::Text(_) => None,
+            })
+            .collect()
+    }
+
+    /// Bytes that the evaluation holds.
+    pub fn memory(&self) -> usize {
+        self.evaluator.arena.allocated_bytes()
+    }
+}
+
+/// Splits an attribute path at its dots; parts in double quotes hold dots.
+fn parse_attribute_path(path: &str) -> Outcome<Vec<String>> {
+    let mut parts = Vec::new();
+    if path.is_empty() {
+        return Ok(parts);
+    }
+    let mut part = String::new();
+    let mut quoted = false;
+    for character in path.chars() {
+        match character {
+            '"' => quoted = !quoted,
+            '.' if !quoted => parts.push(std::mem::take(&mut part)),
+            other => part.push(other),
+        }
+    }
+    if quoted {
+        let message = format!("missing closing quote in selection path '{path}'");
+        return Err(EvalError::new(ErrorKind::Syntax, message));
+    }
+    parts.push(part);
+    if parts.iter().any(String::is_empty) && !path.contains("\"\"") {
+        return Err(EvalError::new(
+            ErrorKind::Syntax,
+            format!("empty attribute name in selection path '{path}'"),
+        ));
+    }
+    Ok(parts)
+}

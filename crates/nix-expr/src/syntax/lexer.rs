@@ -1,0 +1,578 @@
+//! Tokens.
+//!
+//! The lexer is pulled by the parser one token at a time. Strings and paths with interpolation are read by the parser
+//! in the lexer's other modes ([`Lexer::string_chunk`], [`Lexer::indented_chunk`], [`Lexer::path_chunk`]), so no stack of
+//! states is kept here.
+
+use super::SyntaxError;
+use crate::position::Position;
+
+/// A kind of token.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Token {
+    End,
+    Identifier,
+    Int(i64),
+    Float(f64),
+    /// A path; its text may go on with `${`.
+    Path,
+    /// A path that starts with `~/`.
+    HomePath,
+    /// `<…>`
+    SearchPath,
+    Uri,
+    Quote,
+    IndentedQuote,
+    If,
+    Then,
+    Else,
+    Assert,
+    With,
+    Let,
+    In,
+    Rec,
+    Inherit,
+    Or,
+    Ellipsis,
+    Equal,
+    NotEqual,
+    LessEqual,
+    GreaterEqual,
+    And,
+    OrOr,
+    Implies,
+    Update,
+    Concat,
+    PipeLeft,
+    PipeRight,
+    DollarBrace,
+    OpenBrace,
+    CloseBrace,
+    OpenParen,
+    CloseParen,
+    OpenBracket,
+    CloseBracket,
+    Colon,
+    Semicolon,
+    Comma,
+    At,
+    Dot,
+    Question,
+    Assign,
+    Less,
+    Greater,
+    Plus,
+    Minus,
+    Star,
+    Slash,
+    Bang,
+    /// A byte that starts no token.
+    Unknown(u8),
+}
+
+impl Token {
+    /// How the token is called in messages.
+    pub(super) fn describe(self) -> String {
+        let text = match self {
+            Token::End => "end of file",
+            Token::Identifier => "identifier",
+            Token::Int(_) => "integer",
+            Token::Float(_) => "floating-point literal",
+            Token::Path => "path",
+            Token::HomePath => "'~/…' path",
+            Token::SearchPath => "'<…>' path",
+            Token::Uri => "URI",
+            Token::Quote => "'\"'",
+            Token::IndentedQuote => "start of an indented string",
+            Token::If => "'if'",
+            Token::Then => "'then'",
+            Token::Else => "'else'",
+            Token::Assert => "'assert'",
+            Token::With => "'with'",
+            Token::Let => "'let'",
+            Token::In => "'in'",
+            Token::Rec => "'rec'",
+            Token::Inherit => "'inherit'",
+            Token::Or => "'or'",
+            Token::Ellipsis => "'...'",
+            Token::Equal => "'=='",
+            Token::NotEqual => "'!='",
+            Token::LessEqual => "'<='",
+            Token::GreaterEqual => "'>='",
+            Token::And => "'&&'",
+            Token::OrOr => "'||'",
+            Token::Implies => "'->'",
+            Token::Update => "'//'",
+            Token::Concat => "'++'",
+            Token::PipeLeft => "'<|'",
+            Token::PipeRight => "'|>'",
+            Token::DollarBrace => "'${'",
+            Token::OpenBrace => "'{'",
+            Token::CloseBrace => "'}'",
+            Token::OpenParen => "'('",
+            Token::CloseParen => "')'",
+            Token::OpenBracket => "'['",
+            Token::CloseBracket => "']'",
+            Token::Colon => "':'",
+            Token::Semicolon => "';'",
+            Token::Comma => "','",
+            Token::At => "'@'",
+            Token::Dot => "'.'",
+            Token::Question => "'?'",
+            Token::Assign => "'='",
+            Token::Less => "'<'",
+            Token::Greater => "'>'",
+            Token::Plus => "'+'",
+            Token::Minus => "'-'",
+            Token::Star => "'*'",
+            Token::Slash => "'/'",
+            Token::Bang => "'!'",
+            Token::Unknown(byte) if byte.is_ascii_graphic() => return format!("'{}'", char::from(byte)),
+            Token::Unknown(byte) => return format!("invalid byte 0x{byte:02x}"),
+        };
+        text.to_owned()
+    }
+}
+
+/// What ended a run of string text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ChunkEnd {
+    /// `${`, now behind the lexer.
+    Interpolation,
+    /// The closing quote, now behind the lexer.
+    Close,
+    /// The text goes on with another chunk.
+    More,
+}
+
+#[derive(Clone, Copy)]
+pub(super) struct Lexer<'t> {
+    pub(super) text: &'t [u8],
+    /// Offset of the next byte to read.
+    pub(super) offset: usize,
+    pub(super) base: Position,
+    /// Where the run of path characters begins and ends that was looked at last: `a+a+a` is one, and is looked at again
+    /// from each of its tokens.
+    pub(super) path_run: (usize, usize),
+}
+
+fn is_identifier_start(byte: u8) -> bool {
+    byte.is_ascii_alphabetic() || byte == b'_'
+}
+
+fn is_identifier(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'\'' | b'-')
+}
+
+fn is_path(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-' | b'+')
+}
+
+fn is_uri(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || matches!(
+            byte,
+            b'%' | b'/'
+                | b'?'
+                | b':'
+                | b'@'
+                | b'&'
+                | b'='
+                | b'+'
+                | b'$'
+                | b','
+                | b'-'
+                | b'_'
+                | b'.'
+                | b'!'
+                | b'~'
+                | b'*'
+                | b'\''
+        )
+}
+
+impl<'t> Lexer<'t> {
+    pub(super) fn position(&self, offset: usize) -> Position {
+        Position(self.base.0 + offset as u32)
+    }
+
+    pub(super) fn error<T>(&self, offset: usize, message: impl Into<String>) -> Result<T, SyntaxError> {
+        Err(SyntaxError { message: message.into(), position: self.position(offset) })
+    }
+
+    fn at(&self, offset: usize) -> u8 {
+        self.text.get(offset).copied().unwrap_or(0)
+    }
+
+    fn run(&self, mut offset: usize, class: impl Fn(u8) -> bool) -> usize {
+        while self.text.get(offset).is_some_and(|byte| class(*byte)) {
+            offset += 1;
+        }
+        offset
+    }
+
+    /// Where the run of path characters ends that `offset` lies in or begins.
+    fn path_run(&mut self, offset: usize) -> usize {
+        let (start, end) = self.path_run;
+        if !(start..=end).contains(&offset) {
+            self.path_run = (offset, self.run(offset, is_path));
+        }
+        self.path_run.1
+    }
+
+    fn skip_blank(&mut self) {
+        loop {
+            match self.text.get(self.offset) {
+                Some(b' ' | b'\t' | b'\r' | b'\n') => self.offset += 1,
+                Some(b'#') => self.offset = self.run(self.offset, |byte| byte != b'\n' && byte != b'\r'),
+                Some(b'/') if self.at(self.offset + 1) == b'*' => {
+                    match memchr::memmem::find(&self.text[self.offset + 2..], b"*/") {
+                        Some(end) => self.offset += 2 + end + 2,
+                        None => return,
+                    }
+                }
+                _ => return,
+            }
+        }
+    }
+
+    /// The next token of ordinary code, with the offset of its start.
+    pub(super) fn next(&mut self) -> Result<(Token, usize), SyntaxError> {
+        self.skip_blank();
+        let start = self.offset;
+        let Some(&first) = self.text.get(start) else { return Ok((Token::End, start)) };
+        let token = if is_identifier_start(first) {
+            self.word(start)
+        } else if first.is_ascii_digit() || (first == b'.' && self.at(start + 1).is_ascii_digit()) {
+            self.number(start)?
+        } else {
+            self.symbol(start, first)
+        };
+        Ok((token, start))
+    }
+
+    /// The end of a path that starts here with a path character or a slash, or `None`. A path has at least one slash
+    /// that is followed by a path character or by `${`.
+    fn path_end(&mut self, start: usize) -> Option<usize> {
+        let mut end = self.path_run(start);
+        if self.at(end) == b'/' && !is_path(self.at(end + 1)) {
+            let interpolates = self.text.get(end + 1..end + 3) == Some(b"${");
+            return interpolates.then_some(end + 1);
+        }
+        let mut found = None;
+        while self.at(end) == b'/' && is_path(self.at(end + 1)) {
+            end = self.run(end + 1, is_path);
+            found = Some(end);
+        }
+        found.map(|end| if self.at(end) == b'/' { end + 1 } else { end })
+    }
+
+    fn word(&mut self, start: usize) -> Token {
+        let identifier = self.run(start, is_identifier);
+        let run = if matches!(self.at(identifier), b'.' | b'+' | b'/' | b':') {
+            self.path_run(start)
+        } else {
+            identifier
+        };
+        match self.at(run) {
+            b'/' => {
+                if let Some(end) = self.path_end(start)
+                    && end > identifier
+                {
+                    self.offset = end;
+                    return Token::Path;
+                }
+            }
+            b':' if first_is_scheme(&self.text[start..run]) && is_uri(self.at(run + 1)) => {
+                self.offset = self.run(run + 1, is_uri);
+                return Token::Uri;
+            }
+            _ => {}
+        }
+        self.offset = identifier;
+        match &self.text[start..identifier] {
+            b"if" => Token::If,
+            b"then" => Token::Then,
+            b"else" => Token::Else,
+            b"assert" => Token::Assert,
+            b"with" => Token::With,
+            b"let" => Token::Let,
+            b"in" => Token::In,
+            b"rec" => Token::Rec,
+            b"inherit" => Token::Inherit,
+            b"or" => Token::Or,
+            _ => Token::Identifier,
+        }
+    }
+
+    fn number(&mut self, start: usize) -> Result<Token, SyntaxError> {
+        if let Some(end) = self.path_end(start) {
+            self.offset = end;
+            return Ok(Token::Path);
+        }
+        let digits = self.run(start, |byte| byte.is_ascii_digit());
+        // `12.` and `12.5` but not `012.5`; `0.5` and `.5` but not `0.`.
+        let leading_zero = self.at(start) == b'0';
+        let fraction = self.run(digits + 1, |byte| byte.is_ascii_digit());
+        let is_float = self.at(digits) == b'.'
+            && if digits == start || leading_zero {
+                fraction > digits + 1 && digits - start <= 1
+            } else {
+                true
+            };
+        if !is_float {
+            self.offset = digits;
+            return match parse_text(&self.text[start..digits]) {
+                Some(number) => Ok(Token::Int(number)),
+                None => self.error(
+                    start,
+                    format!("invalid integer '{}'", String::from_utf8_lossy(&self.text[start..digits])),
+                ),
+            };
+        }
+        let mut end = fraction;
+        if matches!(self.at(end), b'e' | b'E') {
+            let sign = if matches!(self.at(end + 1), b'+' | b'-') { 1 } else { 0 };
+            let exponent = self.run(end + 1 + sign, |byte| byte.is_ascii_digit());
+            if exponent > end + 1 + sign {
+                end = exponent;
+            }
+        }
+        self.offset = end;
+        match parse_text::<f64>(&self.text[start..end]) {
+            Some(number) if number.is_finite() => Ok(Token::Float(number)),
+            _ => self
+                .error(start, format!("invalid float '{}'", String::from_utf8_lossy(&self.text[start..end]))),
+        }
+    }
+
+    fn symbol(&mut self, start: usize, first: u8) -> Token {
+        if matches!(first, b'.' | b'+' | b'-' | b'/')
+            && let Some(end) = self.path_end(start)
+        {
+            self.offset = end;
+            return Token::Path;
+        }
+        let rest = &self.text[start..];
+        let (token, length) = match first {
+            b'.' if rest.starts_with(b"...") => (Token::Ellipsis, 3),
+            b'.' => (Token::Dot, 1),
+            b'=' if rest.starts_with(b"==") => (Token::Equal, 2),
+            b'=' => (Token::Assign, 1),
+            b'!' if rest.starts_with(b"!=") => (Token::NotEqual, 2),
+            b'!' => (Token::Bang, 1),
+            b'<' => match self.search_path_end(start) {
+                Some(end) => (Token::SearchPath, end - start),
+                None if rest.starts_with(b"<=") => (Token::LessEqual, 2),
+                None if rest.starts_with(b"<|") => (Token::PipeLeft, 2),
+                None => (Token::Less, 1),
+            },
+            b'>' if rest.starts_with(b">=") => (Token::GreaterEqual, 2),
+            b'>' => (Token::Greater, 1),
+            b'&' if rest.starts_with(b"&&") => (Token::And, 2),
+            b'|' if rest.starts_with(b"||") => (Token::OrOr, 2),
+            b'|' if rest.starts_with(b"|>") => (Token::PipeRight, 2),
+            b'-' if rest.starts_with(b"->") => (Token::Implies, 2),
+            b'-' => (Token::Minus, 1),
+            b'/' if rest.starts_with(b"//") => (Token::Update, 2),
+            b'/' => (Token::Slash, 1),
+            b'+' if rest.starts_with(b"++") => (Token::Concat, 2),
+            b'+' => (Token::Plus, 1),
+            b'$' if rest.starts_with(b"${") => (Token::DollarBrace, 2),
+            b'{' => (Token::OpenBrace, 1),
+            b'}' => (Token::CloseBrace, 1),
+            b'(' => (Token::OpenParen, 1),
+            b')' => (Token::CloseParen, 1),
+            b'[' => (Token::OpenBracket, 1),
+            b']' => (Token::CloseBracket, 1),
+            b':' => (Token::Colon, 1),
+            b';' => (Token::Semicolon, 1),
+            b',' => (Token::Comma, 1),
+            b'@' => (Token::At, 1),
+            b'?' => (Token::Question, 1),
+            b'*' => (Token::Star, 1),
+            b'"' => (Token::Quote, 1),
+            b'\'' if rest.starts_with(b"''") => {
+                // Blanks up to the first line break belong to the opening quote.
+                let blank = self.run(start + 2, |byte| byte == b' ');
+                let length = if self.at(blank) == b'\n' { blank + 1 - start } else { 2 };
+                (Token::IndentedQuote, length)
+            }
+            b'~' if self.at(start + 1) == b'/' => match self.path_end(start + 1) {
+                Some(end) => (Token::HomePath, end - start),
+                None => (Token::Unknown(first), 1),
+            },
+            other => (Token::Unknown(other), 1),
+        };
+        self.offset = start + length;
+        token
+    }
+
+    fn search_path_end(&self, start: usize) -> Option<usize> {
+        let mut end = self.run(start + 1, is_path);
+        if end == start + 1 {
+            return None;
+        }
+        while self.at(end) == b'/' && is_path(self.at(end + 1)) {
+            end = self.run(end + 1, is_path);
+        }
+        (self.at(end) == b'>').then_some(end + 1)
+    }
+
+    /// Text of a `"…"` string up to its end or to `${`, unescaped, appended to `out`.
+    pub(super) fn string_chunk(&mut self, out: &mut Vec<u8>) -> Result<ChunkEnd, SyntaxError> {
+        let start = self.offset;
+        loop {
+            let rest = &self.text[self.offset..];
+            let plain = rest
+                .iter()
+                .position(|byte| matches!(byte, b'"' | b'$' | b'\\' | b'\r' | 0))
+                .unwrap_or(rest.len());
+            out.extend_from_slice(&rest[..plain]);
+            self.offset += plain;
+            match self.text.get(self.offset) {
+                None => return self.error(start, "string is not closed"),
+                Some(b'"') => {
+                    self.offset += 1;
+                    return Ok(ChunkEnd::Close);
+                }
+                Some(b'$') => match self.text.get(self.offset + 1) {
+                    Some(b'{') => {
+                        self.offset += 2;
+                        return Ok(ChunkEnd::Interpolation);
+                    }
+                    // `$$` is two dollars, so that `$${` is no interpolation.
+                    Some(b'$') => {
+                        out.extend_from_slice(b"$$");
+                        self.offset += 2;
+                    }
+                    _ => {
+                        out.push(b'$');
+                        self.offset += 1;
+                    }
+                },
+                Some(b'\\') => {
+                    self.escape(out, start)?;
+                }
+                Some(b'\r') => {
+                    out.push(b'\n');
+                    self.offset += if self.at(self.offset + 1) == b'\n' { 2 } else { 1 };
+                }
+                Some(_) => {
+                    return self
+                        .error(self.offset, "input string contains a NUL byte, which strings cannot hold");
+                }
+            }
+        }
+    }
+
+    /// The escape at the lexer's offset (a backslash and a byte).
+    fn escape(&mut self, out: &mut Vec<u8>, start: usize) -> Result<(), SyntaxError> {
+        match self.text.get(self.offset + 1) {
+            None => return self.error(start, "string is not closed"),
+            Some(0) => {
+                return self
+                    .error(self.offset, "input string contains a NUL byte, which strings cannot hold");
+            }
+            Some(b'n') => out.push(b'\n'),
+            Some(b'r') => out.push(b'\r'),
+            Some(b't') => out.push(b'\t'),
+            Some(other) => out.push(*other),
+        }
+        self.offset += 2;
+        Ok(())
+    }
+
+    /// A run of an indented string. Returns whether the run's leading blanks count as indentation: only those of plain
+    /// text do, not those of escapes.
+    pub(super) fn indented_chunk(&mut self, out: &mut Vec<u8>) -> Result<(ChunkEnd, bool), SyntaxError> {
+        let start = self.offset;
+        loop {
+            let rest = &self.text[self.offset..];
+            let plain = rest.iter().position(|byte| matches!(byte, b'\'' | b'$' | 0)).unwrap_or(rest.len());
+            out.extend_from_slice(&rest[..plain]);
+            self.offset += plain;
+            let here = self.offset;
+            let next = self.text.get(here + 1).copied();
+            match (self.text.get(here), next) {
+                (None, _) => return self.error(start, "indented string is not closed"),
+                (Some(0), _) => {
+                    return self.error(here, "input string contains a NUL byte, which strings cannot hold");
+                }
+                // Plain text goes on behind a dollar or a quote that starts nothing.
+                (Some(b'$'), Some(byte)) if byte != b'{' && byte != b'\'' && byte != 0 => {
+                    out.extend_from_slice(&[b'$', byte]);
+                    self.offset += 2;
+                }
+                (Some(b'\''), Some(byte)) if byte != b'\'' && byte != b'$' && byte != 0 => {
+                    out.extend_from_slice(&[b'\'', byte]);
+                    self.offset += 2;
+                }
+                _ if here > start => return Ok((ChunkEnd::More, true)),
+                (Some(b'$'), Some(b'{')) => {
+                    self.offset += 2;
+                    return Ok((ChunkEnd::Interpolation, false));
+                }
+                (Some(b'$'), _) => {
+                    out.push(b'$');
+                    self.offset += 1;
+                    return Ok((ChunkEnd::More, false));
+                }
+                (Some(_), Some(b'\'')) => return self.indented_quotes(out, start),
+                (Some(_), _) => {
+                    out.push(b'\'');
+                    self.offset += 1;
+                    return Ok((ChunkEnd::More, false));
+                }
+            }
+        }
+    }
+
+    /// `''` and what may follow it: an escape or the end of the string.
+    fn indented_quotes(&mut self, out: &mut Vec<u8>, start: usize) -> Result<(ChunkEnd, bool), SyntaxError> {
+        match self.text.get(self.offset + 2) {
+            Some(b'$') => {
+                out.push(b'$');
+                self.offset += 3;
+            }
+            Some(b'\'') => {
+                out.extend_from_slice(b"''");
+                self.offset += 3;
+            }
+            Some(b'\\') => {
+                self.offset += 2;
+                self.escape(out, start)?;
+            }
+            _ => {
+                self.offset += 2;
+                return Ok((ChunkEnd::Close, false));
+            }
+        }
+        Ok((ChunkEnd::More, false))
+    }
+
+    /// Whether `${` follows directly; consumes it.
+    pub(super) fn interpolation(&mut self) -> bool {
+        let found = self.text[self.offset..].starts_with(b"${");
+        if found {
+            self.offset += 2;
+        }
+        found
+    }
+
+    /// More text of a path behind an interpolation; empty at its end.
+    pub(super) fn path_chunk(&mut self) -> &'t [u8] {
+        let start = self.offset;
+        self.offset = self.run(start, |byte| is_path(byte) || byte == b'/');
+        &self.text[start..self.offset]
+    }
+}
+
+fn first_is_scheme(text: &[u8]) -> bool {
+    text.first().is_some_and(u8::is_ascii_alphabetic)
+        && text.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'))
+}
+
+fn parse_text<T: std::str::FromStr>(text: &[u8]) -> Option<T> {
+    std::str::from_utf8(text).ok()?.parse().ok()
+}

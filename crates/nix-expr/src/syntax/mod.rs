@@ -1,0 +1,23 @@
+//! From text to a syntax tree.
+//!
+//! The tree lives in a scratch arena and is read once, by [`crate::resolve`], which lowers it to the form that is
+//! evaluated. The grammar follows the Nix reference manual, chapter "Nix Language".
+
+pub mod ast;
+mod attributes;
+mod lexer;
+mod parser;
+mod strings;
+
+pub use parser::{ParseOptions, parse};
+
+use crate::position::Position;
+
+/// Why a text is not a Nix expression.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SyntaxError {
+    /// What is wrong.
+    pub message: String,
+    /// Where.
+    pub position: Position,
+}

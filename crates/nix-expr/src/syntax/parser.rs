@@ -1,0 +1,740 @@
+//! The parser: recursive descent for expressions, precedence climbing for operators.
+
+use std::cell::Cell;
+
+use bumpalo::Bump;
+
+use super::SyntaxError;
+use super::ast::{
+    Ast, Attr, AttrName, AttrValue, Binary, Formal, Formals, Lambda, Operator, Part, SetId, Tree,
+};
+use super::attributes::Sets;
+use super::lexer::{ChunkEnd, Lexer, Token};
+use super::strings::{Piece, Stripped, strip_indentation};
+use crate::path;
+use crate::position::Position;
+use crate::stack::StackLimit;
+use crate::symbol::{Symbol, SymbolTable, known};
+
+/// What the parser has to know besides the text.
+#[derive(Clone, Copy)]
+pub struct ParseOptions<'o> {
+    /// Directory that relative paths are meant from; absolute.
+    pub base_directory: &'o [u8],
+    /// The user's home directory, for `~/…`; `None` where it may not be asked for (pure evaluation).
+    pub home: Option<&'o [u8]>,
+    /// Whether `|>` and `<|` are allowed.
+    pub pipe_operators: bool,
+}
+
+/// Parses one expression.
+///
+/// `base` is the position of the text's first byte. The tree is allocated in `scratch`.
+///
+/// # Errors
+/// The text is no expression, or is nested deeper than the stack allows.
+pub fn parse<'s>(
+    text: &[u8],
+    base: Position,
+    options: ParseOptions<'_>,
+    symbols: &SymbolTable<'_>,
+    scratch: &'s Bump,
+    stack: StackLimit,
+) -> Result<Tree<'s>> {
+    let sets = Sets { sets: Vec::new(), symbols, alloc: scratch };
+    let lexer = Lexer { text, offset: 0, base, path_run: (0, 0) };
+    let mut parser =
+        Parser { lexer, token: Token::End, start: 0, end: 0, options, symbols, alloc: scratch, sets, stack };
+    parser.advance()?;
+    let root = parser.expression()?;
+    if parser.token != Token::End {
+        return parser.unexpected("end of file");
+    }
+    Ok(Tree { root, sets: parser.sets.sets })
+}
+
+struct Parser<'s, 'p, 'a> {
+    lexer: Lexer<'p>,
+    /// The token at hand, and where it starts and ends.
+    token: Token,
+    start: usize,
+    end: usize,
+    options: ParseOptions<'p>,
+    symbols: &'p SymbolTable<'a>,
+    alloc: &'s Bump,
+    sets: Sets<'s, 'p, 'a>,
+    stack: StackLimit,
+}
+
+type Result<T> = std::result::Result<T, SyntaxError>;
+type Node<'s> = &'s Ast<'s>;
+
+/// Binding powers of the binary operators, from loose to tight.
+mod power {
+    pub(super) const IMPLIES: u8 = 1;
+    pub(super) const OR: u8 = 2;
+    pub(super) const AND: u8 = 3;
+    pub(super) const EQUALITY: u8 = 4;
+    pub(super) const COMPARISON: u8 = 5;
+    pub(super) const UPDATE: u8 = 6;
+    pub(super) const NOT: u8 = 7;
+    pub(super) const SUM: u8 = 8;
+    pub(super) const PRODUCT: u8 = 9;
+    pub(super) const CONCAT: u8 = 10;
+    pub(super) const HAS_ATTR: u8 = 11;
+    pub(super) const NEGATE: u8 = 12;
+}
+
+#[derive(PartialEq)]
+enum Grouping {
+    Left,
+    Right,
+    None,
+}
+
+fn binary_power(token: Token) -> Option<(u8, Grouping)> {
+    Some(match token {
+        Token::Implies => (power::IMPLIES, Grouping::Right),
+        Token::OrOr => (power::OR, Grouping::Left),
+        Token::And => (power::AND, Grouping::Left),
+        Token::Equal | Token::NotEqual => (power::EQUALITY, Grouping::None),
+        Token::Less | Token::Greater | Token::LessEqual | Token::GreaterEqual => {
+            (power::COMPARISON, Grouping::None)
+        }
+        Token::Update => (power::UPDATE, Grouping::Right),
+        Token::Plus | Token::Minus => (power::SUM, Grouping::Left),
+        Token::Star | Token::Slash => (power::PRODUCT, Grouping::Left),
+        Token::Concat => (power::CONCAT, Grouping::Right),
+        Token::Question => (power::HAS_ATTR, Grouping::None),
+        _ => return None,
+    })
+}
+
+impl<'s, 'p> Parser<'s, 'p, '_> {
+    fn advance(&mut self) -> Result<()> {
+        let (token, start) = self.lexer.next()?;
+        self.token = token;
+        self.start = start;
+        self.end = self.lexer.offset;
+        Ok(())
+    }
+
+    fn here(&self) -> Position {
+        self.lexer.position(self.start)
+    }
+
+    fn text(&self) -> &'p [u8] {
+        &self.lexer.text[self.start..self.end]
+    }
+
+    fn node(&self, ast: Ast<'s>) -> Node<'s> {
+        self.alloc.alloc(ast)
+    }
+
+    fn bytes(&self, bytes: &[u8]) -> &'s [u8] {
+        self.alloc.alloc_slice_copy(bytes)
+    }
+
+    fn unexpected<T>(&self, wanted: &str) -> Result<T> {
+        let message = if wanted.is_empty() {
+            format!("syntax error, unexpected {}", self.token.describe())
+        } else {
+            format!("syntax error, unexpected {}, expecting {wanted}", self.token.describe())
+        };
+        self.lexer.error(self.start, message)
+    }
+
+    fn expect(&mut self, token: Token) -> Result<()> {
+        if self.token == token { self.advance() } else { self.unexpected(&token.describe()) }
+    }
+
+    fn identifier(&mut self) -> Result<Symbol> {
+        if self.token != Token::Identifier {
+            return self.unexpected("identifier");
+        }
+        let symbol = self.symbols.intern(self.text());
+        self.advance()?;
+        Ok(symbol)
+    }
+
+    /// The token behind the one at hand, without moving.
+    fn peek(&self) -> Result<(Token, Lexer<'p>)> {
+        let mut lexer = self.lexer;
+        lexer.next().map(|(token, _)| (token, lexer))
+    }
+
+    fn expression(&mut self) -> Result<Node<'s>> {
+        if self.stack.exhausted() {
+            return self.lexer.error(self.start, "expression is nested too deeply");
+        }
+        let position = self.here();
+        match self.token {
+            Token::Identifier => match self.peek()?.0 {
+                Token::Colon => {
+                    let argument = self.identifier()?;
+                    self.lambda(position, Some(argument), None)
+                }
+                Token::At => {
+                    let argument = self.identifier()?;
+                    self.advance()?;
+                    let formals = self.formals()?;
+                    self.lambda(position, Some(argument), Some(formals))
+                }
+                _ => self.pipe(),
+            },
+            Token::OpenBrace if self.starts_formals()? => {
+                let formals = self.formals()?;
+                let argument = if self.token == Token::At {
+                    self.advance()?;
+                    Some(self.identifier()?)
+                } else {
+                    None
+                };
+                self.lambda(position, argument, Some(formals))
+            }
+            Token::Assert => {
+                self.advance()?;
+                let condition = self.expression()?;
+                self.expect(Token::Semicolon)?;
+                let body = self.expression()?;
+                Ok(self.node(Ast::Assert { position, condition, body }))
+            }
+            Token::With => {
+                self.advance()?;
+                let scope = self.expression()?;
+                self.expect(Token::Semicolon)?;
+                let body = self.expression()?;
+                Ok(self.node(Ast::With { position, scope, body }))
+            }
+            Token::Let if self.peek()?.0 != Token::OpenBrace => {
+                self.advance()?;
+                let set = self.bindings(position, Token::In)?;
+                if let Some(dynamic) = self.sets.get(set).dynamic.first() {
+                    let position = dynamic.position;
+                    return Err(SyntaxError {
+                        message: "dynamic attributes not allowed in let".into(),
+                        position,
+                    });
+                }
+                let body = self.expression()?;
+                Ok(self.node(Ast::Let(set, body)))
+            }
+            Token::If => {
+                self.advance()?;
+                let condition = self.expression()?;
+                self.expect(Token::Then)?;
+                let then = self.expression()?;
+                self.expect(Token::Else)?;
+                let otherwise = self.expression()?;
+                Ok(self.node(Ast::If { position, condition, then, otherwise }))
+            }
+            _ => self.pipe(),
+        }
+    }
+
+    /// Whether the brace at hand opens the formals of a function rather than a set.
+    fn starts_formals(&self) -> Result<bool> {
+        let mut lexer = self.lexer;
+        let (first, _) = lexer.next()?;
+        Ok(match first {
+            Token::Ellipsis => true,
+            Token::CloseBrace => matches!(lexer.next()?.0, Token::Colon | Token::At),
+            Token::Identifier => {
+                matches!(lexer.next()?.0, Token::Comma | Token::Question | Token::CloseBrace)
+            }
+            _ => false,
+        })
+    }
+
+    fn formals(&mut self) -> Result<Formals<'s>> {
+        self.expect(Token::OpenBrace)?;
+        let mut list: Vec<Formal<'s>> = Vec::new();
+        let mut ellipsis = false;
+        loop {
+            match self.token {
+                Token::CloseBrace => break,
+                Token::Ellipsis => {
+                    ellipsis = true;
+                    self.advance()?;
+                    break;
+                }
+                _ => {}
+            }
+            let position = self.here();
+            let name = self.identifier()?;
+            let default = if self.token == Token::Question {
+                self.advance()?;
+                Some(self.expression()?)
+            } else {
+                None
+            };
+            list.push(Formal { name, position, default });
+            if self.token != Token::Comma {
+                break;
+            }
+            self.advance()?;
+        }
+        self.expect(Token::CloseBrace)?;
+        Ok(Formals { list: self.alloc.alloc_slice_fill_iter(list), ellipsis })
+    }
+
+    fn lambda(
+        &mut self,
+        position: Position,
+        argument: Option<Symbol>,
+        formals: Option<Formals<'s>>,
+    ) -> Result<Node<'s>> {
+        if let Some(formals) = &formals {
+            let mut names: Vec<_> =
+                formals.list.iter().map(|formal| (formal.name, formal.position)).collect();
+            names.extend(argument.map(|name| (name, position)));
+            names.sort_unstable();
+            if let Some(twice) = names.windows(2).find(|pair| pair[0].0 == pair[1].0) {
+                let name = String::from_utf8_lossy(self.symbols.name(twice[1].0));
+                let message = format!("duplicate formal function argument '{name}'");
+                return Err(SyntaxError { message, position: twice[1].1 });
+            }
+        }
+        self.expect(Token::Colon)?;
+        let body = self.expression()?;
+        Ok(self.node(Ast::Lambda(self.alloc.alloc(Lambda {
+            position,
+            name: Cell::new(None),
+            argument,
+            formals,
+            body,
+        }))))
+    }
+
+    fn pipe(&mut self) -> Result<Node<'s>> {
+        let mut left = self.operators(0)?;
+        let direction = self.token;
+        if !matches!(direction, Token::PipeLeft | Token::PipeRight) {
+            return Ok(left);
+        }
+        if !self.options.pipe_operators {
+            return self.lexer.error(
+                self.start,
+                "experimental Nix feature 'pipe-operators' is disabled; add '--extra-experimental-features pipe-operators' to enable it",
+            );
+        }
+        if direction == Token::PipeRight {
+            while self.token == Token::PipeRight {
+                let position = self.here();
+                self.advance()?;
+                let function = self.operators(0)?;
+                left = self.call(position, function, left);
+            }
+        } else {
+            let mut functions = vec![];
+            while self.token == Token::PipeLeft {
+                functions.push((self.here(), left));
+                self.advance()?;
+                left = self.operators(0)?;
+            }
+            while let Some((position, function)) = functions.pop() {
+                left = self.call(position, function, left);
+            }
+        }
+        if matches!(self.token, Token::PipeLeft | Token::PipeRight) {
+            return self.unexpected("parentheses around one of the pipes");
+        }
+        Ok(left)
+    }
+
+    fn call(&self, position: Position, function: Node<'s>, argument: Node<'s>) -> Node<'s> {
+        self.node(Ast::Call { position, function, arguments: self.alloc.alloc_slice_copy(&[argument]) })
+    }
+
+    /// Operators that bind at least as tightly as `least`.
+    fn operators(&mut self, least: u8) -> Result<Node<'s>> {
+        if self.stack.exhausted() {
+            return self.lexer.error(self.start, "expression is nested too deeply");
+        }
+        let first = self.here();
+        let mut left = match self.token {
+            Token::Bang => {
+                self.advance()?;
+                let operand = self.operators(power::NOT)?;
+                self.node(Ast::Not(operand))
+            }
+            Token::Minus => {
+                self.advance()?;
+                let operand = self.operators(power::NEGATE)?;
+                self.node(Ast::Operator(Operator::Subtract, first, self.node(Ast::Int(0)), operand))
+            }
+            _ => self.application()?,
+        };
+        let mut ungrouped = None;
+        while let Some((power, grouping)) = binary_power(self.token) {
+            if power < least {
+                break;
+            }
+            if ungrouped == Some(power) {
+                return self.unexpected("parentheses: this operator does not associate");
+            }
+            ungrouped = (grouping == Grouping::None).then_some(power);
+            let token = self.token;
+            let position = self.here();
+            self.advance()?;
+            if token == Token::Question {
+                let path = self.attr_path()?;
+                left = self.node(Ast::HasAttr { target: left, path });
+                continue;
+            }
+            let right_position = self.here();
+            let right = self.operators(if grouping == Grouping::Right { power } else { power + 1 })?;
+            left = self.binary(token, position, (first, left), (right_position, right));
+        }
+        Ok(left)
+    }
+
+    fn binary(&self, token: Token, position: Position, left: Part<'s>, right: Part<'s>) -> Node<'s> {
+        let (a, b) = (left.1, right.1);
+        self.node(match token {
+            Token::Implies => Ast::Binary(Binary::Implies, position, a, b),
+            Token::OrOr => Ast::Binary(Binary::Or, position, a, b),
+            Token::And => Ast::Binary(Binary::And, position, a, b),
+            Token::Equal => Ast::Binary(Binary::Equal, position, a, b),
+            Token::NotEqual => Ast::Binary(Binary::NotEqual, position, a, b),
+            Token::Update => Ast::Binary(Binary::Update, position, a, b),
+            Token::Concat => Ast::Binary(Binary::Concat, position, a, b),
+            Token::Less => Ast::Operator(Operator::LessThan, position, a, b),
+            Token::Greater => Ast::Operator(Operator::LessThan, position, b, a),
+            Token::LessEqual => Ast::Not(self.node(Ast::Operator(Operator::LessThan, position, b, a))),
+            Token::GreaterEqual => Ast::Not(self.node(Ast::Operator(Operator::LessThan, position, a, b))),
+            Token::Minus => Ast::Operator(Operator::Subtract, position, a, b),
+            Token::Star => Ast::Operator(Operator::Multiply, position, a, b),
+            Token::Slash => Ast::Operator(Operator::Divide, position, a, b),
+            _ => {
+                Ast::Concat { position, as_string: false, parts: self.alloc.alloc_slice_copy(&[left, right]) }
+            }
+        })
+    }
+
+    fn starts_simple(&self) -> bool {
+        matches!(
+            self.token,
+            Token::Identifier
+                | Token::Int(_)
+                | Token::Float(_)
+                | Token::Path
+                | Token::HomePath
+                | Token::SearchPath
+                | Token::Uri
+                | Token::Quote
+                | Token::IndentedQuote
+                | Token::OpenBrace
+                | Token::OpenParen
+                | Token::OpenBracket
+                | Token::Rec
+                | Token::Let
+        )
+    }
+
+    fn application(&mut self) -> Result<Node<'s>> {
+        let position = self.here();
+        let function = self.select()?;
+        if !self.starts_simple() {
+            return Ok(function);
+        }
+        let mut arguments = Vec::new();
+        while self.starts_simple() {
+            arguments.push(self.select()?);
+        }
+        Ok(self.node(Ast::Call { position, function, arguments: self.alloc.alloc_slice_copy(&arguments) }))
+    }
+
+    fn select(&mut self) -> Result<Node<'s>> {
+        let position = self.here();
+        let target = self.simple()?;
+        match self.token {
+            Token::Dot => {
+                self.advance()?;
+                let path = self.attr_path()?;
+                let default = if self.token == Token::Or {
+                    self.advance()?;
+                    Some(self.select()?)
+                } else {
+                    None
+                };
+                Ok(self.node(Ast::Select { position, target, path, default }))
+            }
+            // `or` is an ordinary name where it can select nothing: `map or [ ]`.
+            Token::Or => {
+                let name = self.node(Ast::Var(self.here(), known::OR));
+                self.advance()?;
+                Ok(self.call(position, target, name))
+            }
+            _ => Ok(target),
+        }
+    }
+
+    fn simple(&mut self) -> Result<Node<'s>> {
+        let position = self.here();
+        let node = match self.token {
+            Token::Identifier => match self.symbols.intern(self.text()) {
+                known::CUR_POS => Ast::CurrentPosition(position),
+                symbol => Ast::Var(position, symbol),
+            },
+            Token::Int(number) => Ast::Int(number),
+            Token::Float(number) => Ast::Float(number),
+            Token::Uri => Ast::Str(self.bytes(self.text())),
+            Token::SearchPath => {
+                let text = self.text();
+                Ast::SearchPath(position, self.bytes(&text[1..text.len() - 1]))
+            }
+            Token::Quote => return self.string(),
+            Token::IndentedQuote => return self.indented_string(),
+            Token::Path | Token::HomePath => return self.path(),
+            Token::OpenParen => {
+                self.advance()?;
+                let inner = self.expression()?;
+                self.expect(Token::CloseParen)?;
+                return Ok(inner);
+            }
+            Token::OpenBracket => return self.list(),
+            Token::OpenBrace => {
+                self.advance()?;
+                let set = self.bindings(position, Token::CloseBrace)?;
+                return Ok(self.node(Ast::Attrs(set)));
+            }
+            Token::Rec => {
+                self.advance()?;
+                return self.recursive_set(position).map(|set| self.node(Ast::Attrs(set)));
+            }
+            Token::Let => {
+                self.advance()?;
+                let set = self.recursive_set(position)?;
+                let path = self.alloc.alloc_slice_copy(&[AttrName::Static(known::BODY, position)]);
+                let target = self.node(Ast::Attrs(set));
+                return Ok(self.node(Ast::Select { position, target, path, default: None }));
+            }
+            _ => return self.unexpected(""),
+        };
+        self.advance()?;
+        Ok(self.node(node))
+    }
+
+    fn recursive_set(&mut self, position: Position) -> Result<SetId> {
+        self.expect(Token::OpenBrace)?;
+        let set = self.bindings(position, Token::CloseBrace)?;
+        self.sets.get(set).recursive = true;
+        Ok(set)
+    }
+
+    fn list(&mut self) -> Result<Node<'s>> {
+        if self.stack.exhausted() {
+            return self.lexer.error(self.start, "expression is nested too deeply");
+        }
+        self.advance()?;
+        let mut items = Vec::new();
+        while self.token != Token::CloseBracket {
+            if !self.starts_simple() {
+                return self.unexpected("']'");
+            }
+            items.push(self.select()?);
+        }
+        self.advance()?;
+        Ok(self.node(Ast::List(self.alloc.alloc_slice_copy(&items))))
+    }
+
+    /// Bindings up to and including the closing token.
+    fn bindings(&mut self, position: Position, close: Token) -> Result<SetId> {
+        if self.stack.exhausted() {
+            return self.lexer.error(self.start, "expression is nested too deeply");
+        }
+        let set = self.sets.create(position);
+        while self.token != close {
+            if self.token == Token::Inherit {
+                self.advance()?;
+                self.inherit(set)?;
+            } else {
+                let path = self.attr_path()?;
+                self.expect(Token::Assign)?;
+                let value = self.expression()?;
+                self.sets.add(set, path, value)?;
+            }
+            self.expect(Token::Semicolon)?;
+        }
+        self.advance()?;
+        Ok(set)
+    }
+
+    fn inherit(&mut self, set: SetId) -> Result<()> {
+        let value = if self.token == Token::OpenParen {
+            self.advance()?;
+            let source = self.expression()?;
+            self.expect(Token::CloseParen)?;
+            let sources = &mut self.sets.get(set).sources;
+            sources.push(source);
+            AttrValue::From(sources.len() as u32 - 1)
+        } else {
+            AttrValue::Inherited
+        };
+        while self.token != Token::Semicolon {
+            match self.attr_name()? {
+                AttrName::Static(name, position) => {
+                    if self.sets.get(set).find(name).is_some() {
+                        return self.sets.duplicate(&[name], position);
+                    }
+                    self.sets.get(set).push(Attr { name, position, value });
+                }
+                AttrName::Dynamic(_, position) => {
+                    return Err(SyntaxError {
+                        message: "dynamic attributes not allowed in inherit".into(),
+                        position,
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn attr_path(&mut self) -> Result<&'s [AttrName<'s>]> {
+        let first = self.attr_name()?;
+        if self.token != Token::Dot {
+            return Ok(self.alloc.alloc_slice_copy(&[first]));
+        }
+        let mut path = vec![first];
+        while self.token == Token::Dot {
+            self.advance()?;
+            path.push(self.attr_name()?);
+        }
+        Ok(self.alloc.alloc_slice_copy(&path))
+    }
+
+    fn attr_name(&mut self) -> Result<AttrName<'s>> {
+        let position = self.here();
+        let node = match self.token {
+            Token::Identifier | Token::Or => {
+                let symbol = self.symbols.intern(self.text());
+                self.advance()?;
+                return Ok(AttrName::Static(symbol, position));
+            }
+            Token::Quote => self.string()?,
+            Token::DollarBrace => {
+                self.advance()?;
+                let inner = self.expression()?;
+                self.expect(Token::CloseBrace)?;
+                inner
+            }
+            _ => return self.unexpected("attribute name"),
+        };
+        Ok(match node {
+            Ast::Str(text) => AttrName::Static(self.symbols.intern(text), position),
+            _ => AttrName::Dynamic(node, position),
+        })
+    }
+
+    /// The expression of an interpolation whose `${` the lexer has just passed; leaves the lexer behind the `}`.
+    fn interpolation(&mut self) -> Result<Node<'s>> {
+        self.advance()?;
+        let inner = self.expression()?;
+        if self.token != Token::CloseBrace {
+            return self.unexpected("'}'");
+        }
+        Ok(inner)
+    }
+
+    fn string(&mut self) -> Result<Node<'s>> {
+        let position = self.here();
+        let mut parts: Vec<Part<'s>> = Vec::new();
+        let mut text = Vec::new();
+        loop {
+            let chunk = self.lexer.position(self.lexer.offset);
+            let end = self.lexer.string_chunk(&mut text)?;
+            if end == ChunkEnd::Close && parts.is_empty() {
+                let node = self.node(Ast::Str(self.bytes(&text)));
+                self.advance()?;
+                return Ok(node);
+            }
+            if !text.is_empty() {
+                parts.push((chunk, self.node(Ast::Str(self.bytes(&text)))));
+                text.clear();
+            }
+            if end == ChunkEnd::Close {
+                break;
+            }
+            let part = self.lexer.position(self.lexer.offset - 2);
+            parts.push((part, self.interpolation()?));
+        }
+        self.advance()?;
+        Ok(self.node(Ast::Concat { position, as_string: true, parts: self.alloc.alloc_slice_copy(&parts) }))
+    }
+
+    fn indented_string(&mut self) -> Result<Node<'s>> {
+        let position = self.here();
+        let mut pieces: Vec<Piece<'s>> = Vec::new();
+        loop {
+            let chunk = self.lexer.position(self.lexer.offset);
+            let mut text = Vec::new();
+            let (end, plain) = self.lexer.indented_chunk(&mut text)?;
+            if !text.is_empty() {
+                pieces.push(Piece::Text { position: chunk, text, plain });
+            }
+            match end {
+                ChunkEnd::More => {}
+                ChunkEnd::Close => break,
+                ChunkEnd::Interpolation => pieces.push(Piece::Interpolation(chunk, self.interpolation()?)),
+            }
+        }
+        self.advance()?;
+        let alloc = self.alloc;
+        let text_node = |text: &[u8]| -> Node<'s> { alloc.alloc(Ast::Str(alloc.alloc_slice_copy(text))) };
+        Ok(match strip_indentation(pieces, text_node) {
+            Stripped::Text(text) => self.node(Ast::Str(self.bytes(&text))),
+            Stripped::Parts(parts) => self.node(Ast::Concat {
+                position,
+                as_string: true,
+                parts: self.alloc.alloc_slice_copy(&parts),
+            }),
+        })
+    }
+
+    fn path(&mut self) -> Result<Node<'s>> {
+        let position = self.here();
+        let text = self.text();
+        let mut trailing_slash = text.last() == Some(&b'/');
+        let first = if self.token == Token::HomePath {
+            let Some(home) = self.options.home else {
+                let path = String::from_utf8_lossy(text);
+                return self
+                    .lexer
+                    .error(self.start, format!("the path '{path}' can not be resolved in pure mode"));
+            };
+            path::absolute(&text[2..], home)
+        } else {
+            path::absolute(text, self.options.base_directory)
+        };
+        let mut first = first;
+        if trailing_slash && text.len() > 1 && first.last() != Some(&b'/') {
+            first.push(b'/');
+        }
+        let first = self.node(Ast::Path(self.bytes(&first)));
+        let mut parts: Vec<Part<'s>> = vec![(position, first)];
+        loop {
+            let here = self.lexer.position(self.lexer.offset);
+            if self.lexer.interpolation() {
+                parts.push((here, self.interpolation()?));
+                trailing_slash = false;
+                let here = self.lexer.position(self.lexer.offset);
+                let more = self.lexer.path_chunk();
+                if !more.is_empty() {
+                    trailing_slash = more.last() == Some(&b'/');
+                    parts.push((here, self.node(Ast::Str(self.bytes(more)))));
+                }
+            } else {
+                break;
+            }
+        }
+        if trailing_slash {
+            return self.lexer.error(self.lexer.offset, "path has a trailing slash");
+        }
+        self.advance()?;
+        if parts.len() == 1 {
+            return Ok(first);
+        }
+        Ok(self.node(Ast::Concat { position, as_string: false, parts: self.alloc.alloc_slice_copy(&parts) }))
+    }
+}
