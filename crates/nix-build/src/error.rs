@@ -1,0 +1,379 @@
+//! What can go wrong when derivations are realised.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// `Result` with this crate's [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Every error of this crate. A cause is the `source`, never part of the text.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The derivation's attributes are not what its builder takes.
+    #[error("the attributes of a '{builder}' derivation are wrong")]
+    InvalidAttributes {
+        /// The builder.
+        builder: &'static str,
+        /// What is wrong: an unknown attribute's name, a type, a missing attribute.
+        source: serde_json::Error,
+    },
+    /// An attribute has the right type and a value that means nothing.
+    #[error("attribute '{attribute}': {problem}")]
+    InvalidAttribute {
+        /// The attribute.
+        attribute: String,
+        /// What is wrong with its value.
+        problem: String,
+    },
+    /// A derivation for `builtin:…` that is not marked `__structuredAttrs` and whose builder needs it.
+    #[error("'{builder}' needs a derivation with '__structuredAttrs = true'")]
+    AttributesNotStructured {
+        /// The builder.
+        builder: String,
+    },
+    /// A path inside an output that would lead out of it, or that no file system can hold.
+    #[error("path '{path}' cannot lie in an output: {problem}")]
+    InvalidTreePath {
+        /// As it was written.
+        path: String,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// An entry lies below something that is not a directory.
+    #[error("cannot put '{path}' into the tree: '{ancestor}' is {kind}")]
+    NotADirectory {
+        /// The entry.
+        path: String,
+        /// The ancestor in the way.
+        ancestor: String,
+        /// `a symlink` or `a file`.
+        kind: &'static str,
+    },
+    /// An entry would replace a whole directory.
+    #[error("cannot put {kind} at '{path}': there is a directory already")]
+    WouldReplaceDirectory {
+        /// The entry.
+        path: String,
+        /// `a symlink` or `a file`.
+        kind: &'static str,
+    },
+    /// A pattern of `include` or `exclude` that cannot be read.
+    #[error("pattern '{pattern}' is malformed")]
+    InvalidPattern {
+        /// The pattern.
+        pattern: String,
+        /// What is wrong with it.
+        source: globset::Error,
+    },
+    /// A source that should exist does not.
+    #[error("source '{path}' does not exist")]
+    MissingSource {
+        /// The logical path.
+        path: String,
+    },
+    /// A path that is not in the store, where only the store may be read.
+    #[error("path '{path}' is outside the store '{store}'")]
+    OutsideStore {
+        /// The path.
+        path: String,
+        /// The store directory.
+        store: String,
+    },
+    /// A store path that the derivation does not declare as an input.
+    #[error("store path '{path}' is used, but is no input of the derivation")]
+    NotAnInput {
+        /// The logical store path.
+        path: String,
+    },
+    /// Symbolic links that never end.
+    #[error("too many symbolic links on the way to '{path}'")]
+    TooManyLinks {
+        /// The logical path.
+        path: String,
+    },
+    /// A path whose last component is not what is needed.
+    #[error("'{path}' is not {wanted}")]
+    WrongFileType {
+        /// The logical or real path.
+        path: String,
+        /// `a directory`, `a regular file`.
+        wanted: &'static str,
+    },
+    /// A file that is neither regular file, directory nor symlink.
+    #[error("'{}' has a type that the store cannot hold", path.display())]
+    UnsupportedFileType {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Two packages hold the same path with different content, and neither replaces the other's files.
+    #[error(
+        "'{path}' is in '{first}' and, with other content, in '{second}'; neither package replaces the other's files"
+    )]
+    PackageCollision {
+        /// The path, relative to the root of the file system.
+        path: String,
+        /// The package that was merged first.
+        first: String,
+        /// The other package.
+        second: String,
+    },
+    /// Two packages that declare that they cannot be installed together.
+    #[error("{0}")]
+    PackageConflict(Box<PackageConflict>),
+    /// The same package in two versions in one environment.
+    #[error("package '{package}' is merged twice: as '{first}' and as '{second}'")]
+    DuplicatePackage {
+        /// The package's name.
+        package: String,
+        /// One store path.
+        first: String,
+        /// The other.
+        second: String,
+    },
+    /// A file whose content is not in the format that it should be in.
+    #[error("'{}': {problem}", path.display())]
+    InvalidFormat {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// Kernel modules that need each other.
+    #[error("kernel modules depend on each other in a circle: {}", modules.join(", "))]
+    ModuleCycle {
+        /// Their names.
+        modules: Vec<String>,
+    },
+    /// Kernel modules that are asked for and do not exist.
+    #[error("kernel {version} has no module {}", modules.join(", "))]
+    MissingModules {
+        /// The kernel's version.
+        version: String,
+        /// Their names.
+        modules: Vec<String>,
+    },
+    /// A shared library that a program needs and no package in the search list has.
+    #[error("'{program}' needs the shared library '{library}', which is in none of the library paths")]
+    MissingLibrary {
+        /// The program or library that needs it.
+        program: String,
+        /// The library's name.
+        library: String,
+    },
+    /// A file that should be downloaded, with no address to download it from.
+    #[error("there is no mirror '{mirror}' for '{url}'")]
+    NoMirror {
+        /// The mirror's name.
+        mirror: String,
+        /// The address.
+        url: String,
+    },
+    /// An address that is none.
+    #[error("'{url}' is not an address to download from: {problem}")]
+    InvalidAddress {
+        /// As it was written.
+        url: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A package is not the one that the derivation is for.
+    #[error("'{}' is the package {found}, but {expected} is expected", path.display())]
+    OtherPackage {
+        /// The `.deb`.
+        path: PathBuf,
+        /// Name, version and architecture in it.
+        found: String,
+        /// Those of the derivation.
+        expected: String,
+    },
+    /// Two packages of a user environment have the same file, and neither has priority.
+    #[error(
+        "'{first}' and '{second}' are the same file of the environment; give one package another priority than {priority}"
+    )]
+    EnvironmentCollision {
+        /// One file.
+        first: String,
+        /// The other.
+        second: String,
+        /// The priority of both.
+        priority: i64,
+    },
+    /// A directory of one package of a user environment is a file in another.
+    #[error(
+        "'{directory}' is a directory and '{other}' is not; they cannot be at one place of the environment"
+    )]
+    EnvironmentMismatch {
+        /// The directory.
+        directory: String,
+        /// The other.
+        other: String,
+    },
+    /// A derivation that has to be built and cannot be.
+    #[error("derivation '{derivation}' cannot be built")]
+    CannotBuild {
+        /// Its base name.
+        derivation: String,
+        /// Why not.
+        #[source]
+        cause: crate::realise::Unbuildable,
+    },
+    /// An output that a derivation does not have.
+    #[error("derivation '{derivation}' has no output '{output}'")]
+    NoSuchOutput {
+        /// Its base name.
+        derivation: String,
+        /// The output's name.
+        output: String,
+    },
+    /// Builds failed.
+    #[error("{} failed{}", counted(failures.len(), "build"), not_begun(*skipped))]
+    Failed {
+        /// Those that failed themselves, in the order of time.
+        failures: Vec<crate::realise::BuildFailure>,
+        /// How many were not done because of them.
+        skipped: usize,
+    },
+    /// An output is not what its derivation says.
+    #[error(
+        "hash mismatch in '{name}'{}: wanted {}, got {}",
+        urls.first().map(|url| format!(" from {url}")).unwrap_or_default(),
+        expected.to_sri(),
+        actual.to_sri()
+    )]
+    HashMismatch {
+        /// The derivation's name.
+        name: String,
+        /// Where it was fetched from.
+        urls: Vec<String>,
+        /// The hash of the derivation.
+        expected: Box<nix_store::Hash>,
+        /// The hash that the output has.
+        actual: Box<nix_store::Hash>,
+    },
+    /// An output whose hash is known in advance cannot refer to store paths.
+    #[error("'{path}' refers to store paths, which an output whose hash is given in advance must not")]
+    FixedOutputReferences {
+        /// The output.
+        path: String,
+    },
+    /// A `.deb` cannot be unpacked.
+    #[error(transparent)]
+    Debian(#[from] debian::Error),
+    /// A download failed.
+    #[error(transparent)]
+    Download(#[from] download::Error),
+    /// An image or archive cannot be made.
+    #[error(transparent)]
+    Image(#[from] disk_image::Error),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] nix_store::Error),
+    /// The work was called off.
+    #[error("cancelled")]
+    Cancelled,
+    /// The file system has no space, or the quota is used up.
+    #[error("no space left to {action} '{}'", path.display())]
+    OutOfSpace {
+        /// What was being done, as an infinitive.
+        action: &'static str,
+        /// On which file.
+        path: PathBuf,
+        /// The system's error.
+        source: io::Error,
+    },
+    /// Any other failure of the file system.
+    #[error("cannot {action} '{}'", path.display())]
+    Io {
+        /// What was being done, as an infinitive.
+        action: &'static str,
+        /// On which file.
+        path: PathBuf,
+        /// The system's error.
+        source: io::Error,
+    },
+}
+
+/// Two packages that cannot be installed together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PackageConflict {
+    /// The package with the declaration.
+    pub package: String,
+    /// Its version.
+    pub version: String,
+    /// The package that it conflicts with.
+    pub other: String,
+    /// Its version.
+    pub other_version: String,
+    /// `Conflicts` or `Breaks`.
+    pub field: &'static str,
+    /// The declaration.
+    pub relation: String,
+}
+
+impl fmt::Display for PackageConflict {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            formatter,
+            "package '{}' ({}) cannot be installed together with '{}' ({}): it declares '{}: {}'",
+            self.package, self.version, self.other, self.other_version, self.field, self.relation
+        )
+    }
+}
+
+impl Error {
+    /// An I/O error on `path`; out of space becomes a variant of its own.
+    pub(crate) fn io(action: &'static str, path: &Path, source: io::Error) -> Self {
+        let path = path.to_path_buf();
+        match source.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                Error::OutOfSpace { action, path, source }
+            }
+            _ => Error::Io { action, path, source },
+        }
+    }
+
+    /// An attribute whose value means nothing.
+    pub(crate) fn attribute(attribute: impl Into<String>, problem: impl Into<String>) -> Self {
+        Error::InvalidAttribute { attribute: attribute.into(), problem: problem.into() }
+    }
+
+    /// Whether the cause, however deep, is a full file system or an exhausted quota; of several failed builds, that of any.
+    pub fn is_out_of_space(&self) -> bool {
+        if let Error::Failed { failures, .. } = self {
+            return failures.iter().any(|failure| failure.cause.is_out_of_space());
+        }
+        std::iter::successors(Some(self as &dyn std::error::Error), |error| error.source())
+            .filter_map(|error| error.downcast_ref::<io::Error>())
+            .any(|error| matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded))
+    }
+}
+
+fn counted(count: usize, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}
+
+fn not_begun(skipped: usize) -> String {
+    match skipped {
+        0 => String::new(),
+        count => format!("; {} not done", counted(count, "other")),
+    }
+}
+
+/// Gives an I/O result the path that it is about.
+pub(crate) trait IoContext<T> {
+    /// Names what was being done (an infinitive) on which file.
+    fn on(self, action: &'static str, path: &Path) -> Result<T>;
+}
+
+impl<T> IoContext<T> for io::Result<T> {
+    fn on(self, action: &'static str, path: &Path) -> Result<T> {
+        self.map_err(|source| Error::io(action, path, source))
+    }
+}
+
+impl<T> IoContext<T> for Result<T, rustix::io::Errno> {
+    fn on(self, action: &'static str, path: &Path) -> Result<T> {
+        self.map_err(|source| Error::io(action, path, source.into()))
+    }
+}

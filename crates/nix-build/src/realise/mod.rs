@@ -1,0 +1,22 @@
+//! Realising derivations: from what is wanted to valid store paths.
+//!
+//! First a [`Plan`] is made, which reads and decides and changes nothing: which derivations have to be built, by what, in what
+//! order. [`realise`] carries it out. Builds and downloads run side by side, each kind with its own limit, those first that
+//! the most work waits for; every output becomes valid by itself as soon as it is complete, so whatever ends a run, the next one
+//! goes on where it stopped.
+
+mod build;
+mod builder;
+mod failure;
+mod log_file;
+mod observer;
+mod plan;
+mod schedule;
+mod scratch;
+mod valid_paths;
+
+pub use builder::{InProcess, Unbuildable};
+pub use failure::{BuildFailure, FailureKind};
+pub use observer::{BuildObserver, NoObserver, Outcome};
+pub use plan::{BuildId, Plan, PlannedBuild, Wanted, WantedOutputs, plan};
+pub use schedule::{Realised, Settings, realise};

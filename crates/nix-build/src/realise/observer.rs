@@ -1,0 +1,61 @@
+//! Telling the caller how far a run is.
+
+use std::time::Duration;
+
+use crate::realise::failure::BuildFailure;
+use crate::realise::plan::{BuildId, Plan, PlannedBuild};
+
+/// How a build ended.
+#[derive(Debug)]
+pub enum Outcome<'failure> {
+    /// The outputs are valid now.
+    Built {
+        /// Bytes of the outputs as NARs.
+        nar_size: u64,
+    },
+    /// Another process has built them meanwhile.
+    AlreadyValid,
+    /// It failed.
+    Failed(&'failure BuildFailure),
+    /// It was called off, or something that it waits for failed.
+    Skipped,
+}
+
+/// Is told what happens. Calls come from several threads at once, and often: they must return quickly.
+pub trait BuildObserver: Sync {
+    /// What is going to be done. Comes first, once.
+    fn planned(&self, plan: &Plan) {
+        let _ = plan;
+    }
+
+    /// A build begins.
+    fn started(&self, id: BuildId, build: &PlannedBuild) {
+        let _ = (id, build);
+    }
+
+    /// How far a build is: bytes done, and all there are if that is known.
+    fn progress(&self, id: BuildId, done: u64, total: Option<u64>) {
+        let _ = (id, done, total);
+    }
+
+    /// A line of a build's log.
+    fn log_line(&self, id: BuildId, line: &str) {
+        let _ = (id, line);
+    }
+
+    /// The output of a build is made and is now hashed and scanned for references.
+    fn hashing(&self, id: BuildId) {
+        let _ = id;
+    }
+
+    /// A build has ended. Comes for every build of the plan, also for those that never began.
+    fn finished(&self, id: BuildId, build: &PlannedBuild, outcome: &Outcome<'_>, duration: Duration) {
+        let _ = (id, build, outcome, duration);
+    }
+}
+
+/// Nobody wants to know.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoObserver;
+
+impl BuildObserver for NoObserver {}
