@@ -1,0 +1,6 @@
+# What generated hardware configurations import: hardware that a scan cannot tell.
+{ lib, ... }:
+
+{
+  hardware.enableRedistributableFirmware = lib.mkDefault true;
+}
