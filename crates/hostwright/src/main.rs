@@ -1,3 +1,7 @@
-//! The command line: one file a verb; nothing but glue.
+//! `hostwright`: from a fleet written in Nix to running hosts.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    hostwright::main()
+}

@@ -1,0 +1,331 @@
+//! The command line as it is typed. What it means is worked out in [`crate::configuration`].
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
+
+/// From a fleet written in Nix to running hosts.
+#[derive(Debug, Parser)]
+#[command(
+    name = "hostwright",
+    version,
+    about,
+    long_about = "Hostwright takes a fleet of machines from its Nix configuration to running hosts: it evaluates the flake, \
+                  pins and downloads its packages, builds the hosts and makes images of them. It needs no Nix, no root, no \
+                  container and no emulator.",
+    after_long_help = EXAMPLES,
+    propagate_version = true,
+    disable_help_subcommand = true,
+    max_term_width = 110
+)]
+pub struct Arguments {
+    /// Options that every command takes.
+    #[command(flatten)]
+    pub global: GlobalArguments,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  hostwright vm .#web                      build the host 'web' and boot it in a virtual machine
+  hostwright build .#web .#db              build two hosts; ./result and ./result-1 lead to them
+  hostwright image .#web --format qcow2    make a bootable disk image
+  hostwright lock                          pin the packages of all hosts in ./debian.lock
+  hostwright eval .#nixosConfigurations.web.config.networking.hostName --raw
+  hostwright build .#web --override-input nixpkgs hostwright:debian
+
+FLAKE is a directory, or a flake reference as Nix has them; FLAKE#HOST is the host nixosConfigurations.HOST.
+
+Exit status:
+  0 done               3 the configuration does not evaluate   6 a hash or signature is wrong   9 the machine did not start
+  1 a fault inside     4 packages cannot be resolved           7 a build failed                 130 interrupted
+  2 wrong usage        5 the network failed                    8 a file could not be written";
+
+/// Options that every command takes.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Global options")]
+pub struct GlobalArguments {
+    /// Where the store lies: a directory, or Nix's local?root=DIRECTORY [default: / where /nix is writable, else
+    /// $XDG_DATA_HOME/hostwright]
+    #[arg(long, global = true, value_name = "DIRECTORY", env = "HOSTWRIGHT_STORE", value_hint = ValueHint::DirPath)]
+    pub store: Option<String>,
+
+    /// Mirror of the Debian archive [default: the one that apt uses]
+    #[arg(long, global = true, value_name = "URL", env = "HOSTWRIGHT_MIRROR", value_hint = ValueHint::Url)]
+    pub mirror: Option<String>,
+
+    /// Mirror of the Debian security archive [default: the one that apt uses]
+    #[arg(long, global = true, value_name = "URL", env = "HOSTWRIGHT_SECURITY_MIRROR", value_hint = ValueHint::Url)]
+    pub security_mirror: Option<String>,
+
+    /// Take the flake's input INPUT (a path such as a/b) from REFERENCE; implies --no-write-lock-file for flake.lock
+    #[arg(long, global = true, num_args = 2, value_names = ["INPUT", "REFERENCE"], action = ArgAction::Append)]
+    pub override_input: Vec<String>,
+
+    /// Use only what is on this machine
+    #[arg(long, global = true, env = "HOSTWRIGHT_OFFLINE", value_parser = clap::builder::FalseyValueParser::new())]
+    pub offline: bool,
+
+    /// Look at the archives again, even if what is known of them is recent
+    #[arg(long, global = true)]
+    pub refresh: bool,
+
+    /// Do not write flake.lock and debian.lock
+    #[arg(long, global = true)]
+    pub no_write_lock_file: bool,
+
+    /// Allow the configuration to look at this machine: environment variables, the clock, any file
+    #[arg(long, global = true)]
+    pub impure: bool,
+
+    /// Show the whole way to an evaluation error
+    #[arg(long, global = true)]
+    pub show_trace: bool,
+
+    /// Set one of Nix's settings
+    #[arg(long, global = true, num_args = 2, value_names = ["NAME", "VALUE"], action = ArgAction::Append)]
+    pub option: Vec<String>,
+
+    /// Say more; twice for even more
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub verbose: u8,
+
+    /// Say nothing but errors
+    #[arg(long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+
+    /// How progress is shown
+    #[arg(long, global = true, value_name = "FORMAT", default_value = "auto")]
+    pub log_format: LogFormat,
+
+    /// How the time of each stage is shown at the end, on standard error
+    #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
+    pub timings: TimingsFormat,
+}
+
+/// How progress is shown.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// Bars on a terminal, lines elsewhere
+    #[default]
+    Auto,
+    /// Bars
+    Bar,
+    /// One line a stage
+    Raw,
+}
+
+/// How times are shown.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum TimingsFormat {
+    /// One sentence
+    #[default]
+    Text,
+    /// One JSON object, {"stages": [{"name", "seconds"}], "peakMemoryBytes"}
+    Json,
+    /// Nothing
+    None,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Pin the packages of a fleet's hosts in debian.lock
+    Lock(LockArguments),
+    /// Evaluate an attribute of a flake, or an expression
+    Eval(EvalArguments),
+    /// Build hosts or other derivations of a flake
+    Build(BuildArguments),
+    /// Make a bootable disk image of a host
+    #[command(visible_alias = "build-image")]
+    Image(ImageArguments),
+    /// Boot a host in a virtual machine
+    Vm(VmArguments),
+    /// Print a completion script for a shell
+    Completions(CompletionsArguments),
+    /// Print the manual page
+    Man,
+}
+
+/// Arguments of `lock`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  hostwright lock                 the flake in this directory
+  hostwright lock ./fleet --mirror http://mirror.example/debian
+
+Versions that are pinned already are kept where they still fit. Remove debian.lock to take the newest of all.")]
+pub struct LockArguments {
+    /// The flake
+    #[arg(value_name = "FLAKE", default_value = ".", value_hint = ValueHint::DirPath)]
+    pub flake: String,
+    /// Print what was pinned as JSON: {"path", "written", "packages": {ARCHITECTURE: count}}
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `eval`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  hostwright eval .#nixosConfigurations.web.config.services.openssh.ports --json
+  hostwright eval .#nixosConfigurations --apply builtins.attrNames
+  hostwright eval --expr '1 + 2'")]
+pub struct EvalArguments {
+    /// The flake, and the attribute in it
+    #[arg(value_name = "FLAKE#ATTRIBUTE", required_unless_present_any = ["expr", "file"])]
+    pub installable: Option<String>,
+    /// Evaluate an expression instead of a flake; the argument is then an attribute of its value
+    #[arg(long, value_name = "EXPRESSION", conflicts_with = "file")]
+    pub expr: Option<String>,
+    /// Evaluate a file instead of a flake; the argument is then an attribute of its value
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub file: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long, conflicts_with = "raw")]
+    pub json: bool,
+    /// Print a string without quotes and without a newline
+    #[arg(long)]
+    pub raw: bool,
+    /// Evaluate the whole value before printing it
+    #[arg(long)]
+    pub strict: bool,
+    /// Call this function with the value and print the result
+    #[arg(long, value_name = "FUNCTION")]
+    pub apply: Option<String>,
+}
+
+/// How much is done at once; shared by the commands that build.
+#[derive(Debug, Clone, Default, Args)]
+pub struct BuildLimits {
+    /// Builds at once [default: as many as the machine has processors]
+    #[arg(short = 'j', long, value_name = "NUMBER")]
+    pub max_jobs: Option<String>,
+    /// Do not stop at the first build that fails
+    #[arg(short, long)]
+    pub keep_going: bool,
+    /// Show what builds print
+    #[arg(short = 'L', long)]
+    pub print_build_logs: bool,
+}
+
+/// Arguments of `build`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  hostwright build .#web                     ./result leads to the host's toplevel
+  hostwright build .#web --no-link --print-out-paths
+  hostwright build .#web --dry-run           what would be downloaded and built
+  hostwright build .#nixosConfigurations.web.config.system.build.kernel")]
+pub struct BuildArguments {
+    /// Hosts (FLAKE#HOST) or attributes whose values are derivations
+    #[arg(value_name = "FLAKE#HOST", default_value = ".")]
+    pub installables: Vec<String>,
+    /// Name of the link to the result; further ones are NAME-1, NAME-2…
+    #[arg(short, long, value_name = "NAME", default_value = "result", value_hint = ValueHint::AnyPath)]
+    pub out_link: PathBuf,
+    /// Make no link
+    #[arg(long, conflicts_with = "out_link")]
+    pub no_link: bool,
+    /// Print the results as JSON: [{"drvPath", "outputs": {NAME: path}}]
+    #[arg(long)]
+    pub json: bool,
+    /// Print the store paths of the results
+    #[arg(long)]
+    pub print_out_paths: bool,
+    /// Say what would be done, and do nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// How much is done at once.
+    #[command(flatten)]
+    pub limits: BuildLimits,
+}
+
+/// Arguments of `image`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  hostwright image .#web                         ./result/…: raw disk image for UEFI machines
+  hostwright image .#web --format qcow2 -o web   for virtual machines; ./web leads to it")]
+pub struct ImageArguments {
+    /// The host
+    #[arg(value_name = "FLAKE#HOST")]
+    pub installable: String,
+    /// The kind of image: raw-efi, qcow2, or another variant that the host's system.build.images has
+    #[arg(long, visible_alias = "image-variant", value_name = "FORMAT", default_value = "raw-efi")]
+    pub format: String,
+    /// Name of the link to the result
+    #[arg(short, long, value_name = "NAME", default_value = "result", value_hint = ValueHint::AnyPath)]
+    pub out_link: PathBuf,
+    /// Make no link
+    #[arg(long, conflicts_with = "out_link")]
+    pub no_link: bool,
+    /// Print the result as JSON: {"path", "format", "file", "size"}
+    #[arg(long)]
+    pub json: bool,
+    /// How much is done at once.
+    #[command(flatten)]
+    pub limits: BuildLimits,
+}
+
+/// Arguments of `vm`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  hostwright vm .#web                        boot it, print the SSH command, run until it shuts down or Ctrl-C
+  hostwright vm .#web --fresh --port 2222    begin with an unused disk
+  hostwright vm .#web --detach               leave it running; its process id is in the state directory
+  hostwright vm .#web --exec 'systemctl is-system-running --wait'
+
+The disk is kept between runs in $XDG_STATE_HOME/hostwright/vm (or --state).")]
+pub struct VmArguments {
+    /// The host
+    #[arg(value_name = "FLAKE#HOST")]
+    pub installable: String,
+    /// Memory in MiB
+    #[arg(long, value_name = "MIB", default_value_t = 1024, value_parser = clap::value_parser!(u32).range(64..))]
+    pub memory: u32,
+    /// Processors
+    #[arg(long, value_name = "NUMBER", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=255))]
+    pub cpus: u32,
+    /// Size of the disk in GiB; the root file system grows into it
+    #[arg(long, value_name = "GIB", default_value_t = 16, value_parser = clap::value_parser!(u64).range(1..=65536))]
+    pub disk_size: u64,
+    /// Port of 127.0.0.1 that leads to the host's SSH [default: a free one]
+    #[arg(long, value_name = "PORT")]
+    pub port: Option<u16>,
+    /// Begin with an unused disk
+    #[arg(long)]
+    pub fresh: bool,
+    /// Where the disk, the key and the log are kept
+    #[arg(long, value_name = "DIRECTORY", value_hint = ValueHint::DirPath)]
+    pub state: Option<PathBuf>,
+    /// Do not wait until SSH answers
+    #[arg(long)]
+    pub no_wait: bool,
+    /// How long to wait for SSH, in seconds [default: 120 with KVM, 600 without]
+    #[arg(long, value_name = "SECONDS")]
+    pub timeout: Option<u64>,
+    /// Leave the machine running in the background
+    #[arg(long, conflicts_with = "exec")]
+    pub detach: bool,
+    /// Run a command on the host by SSH, then shut it down; the command's exit status is ours
+    #[arg(long, value_name = "COMMAND", conflicts_with = "no_wait")]
+    pub exec: Option<OsString>,
+    /// Print how to reach the machine as JSON: {"host", "port", "identityFile", "sshCommand", "pid", "serialLog"}
+    #[arg(long)]
+    pub json: bool,
+    /// How much is done at once.
+    #[command(flatten)]
+    pub limits: BuildLimits,
+}
+
+/// Arguments of `completions`.
+#[derive(Debug, Args)]
+pub struct CompletionsArguments {
+    /// The shell
+    pub shell: clap_complete::Shell,
+}

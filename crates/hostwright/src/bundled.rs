@@ -1,0 +1,165 @@
+//! The trees that are compiled into the program: `hostwright:debian`.
+//!
+//! A tree is written to a directory that its content names, so that it can be read like any other; it goes to the store
+//! only when a derivation wants it there. A directory that is there already is hashed again before it is used: it may
+//! be half written, or somebody may have changed it.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use nix_flake::{BundledTrees, Error, SourceTree, TREE_NAME};
+use nix_store::nar::{self, Node};
+use nix_store::{Hash, StoreDir, StorePath};
+
+/// A file of the table that the build script makes.
+struct BundledFile {
+    /// Relative to the tree's root.
+    path: &'static str,
+    executable: bool,
+    contents: &'static [u8],
+}
+
+static BASE: &[BundledFile] = include!(concat!(env!("OUT_DIR"), "/base.rs"));
+
+/// The name of the Debian base.
+const DEBIAN: &str = "debian";
+
+/// Where a fleet's pinned packages stand in the tree of the base.
+const LOCK_FILE: &str = "debian.lock";
+
+/// The bundled trees, with what a fleet adds to them.
+#[derive(Debug)]
+pub struct Bundled {
+    store_dir: StoreDir,
+    /// Where trees are written to.
+    directory: PathBuf,
+    /// The text of the fleet's `debian.lock`.
+    debian_lock: Option<Vec<u8>>,
+    /// The store path of the Debian base, once somebody has asked for it.
+    debian_in_use: RefCell<Option<StorePath>>,
+}
+
+impl Bundled {
+    /// Trees are written below `directory`; `debian_lock` becomes a file of the Debian base.
+    pub fn new(store_dir: StoreDir, directory: PathBuf, debian_lock: Option<Vec<u8>>) -> Self {
+        Bundled { store_dir, directory, debian_lock, debian_in_use: RefCell::default() }
+    }
+
+    /// The store path of the Debian base, if an input leads to it.
+    pub fn debian_in_use(&self) -> Option<StorePath> {
+        self.debian_in_use.borrow().clone()
+    }
+
+    fn debian(&self) -> Node {
+        let mut root = Directory::default();
+        for file in BASE {
+            let node = Node::Regular { executable: file.executable, contents: file.contents.to_vec() };
+            root.insert(file.path, node);
+        }
+        if let Some(lock) = &self.debian_lock {
+            root.insert(LOCK_FILE, Node::file(lock.clone()));
+        }
+        root.into_node()
+    }
+
+    fn materialise(&self, node: &Node) -> Result<SourceTree, Error> {
+        let (nar_hash, nar_size) = node.nar_hash()?;
+        let store_path = self.store_dir.make_source_path(TREE_NAME, &nar_hash)?;
+        let directory = self.directory.join(store_path.base_name());
+        if !is_intact(&directory, &nar_hash) {
+            write_tree(node, &self.directory, &directory)?;
+        }
+        Ok(SourceTree { store_path, nar_hash, nar_size, directory, last_modified: None, revision: None })
+    }
+}
+
+impl BundledTrees for Bundled {
+    fn names(&self) -> Vec<String> {
+        vec![DEBIAN.to_owned()]
+    }
+
+    fn tree(&self, name: &str) -> Result<Option<SourceTree>, Error> {
+        if name != DEBIAN {
+            return Ok(None);
+        }
+        let tree = self.materialise(&self.debian())?;
+        *self.debian_in_use.borrow_mut() = Some(tree.store_path.clone());
+        Ok(Some(tree))
+    }
+}
+
+fn is_intact(directory: &Path, hash: &Hash) -> bool {
+    directory.is_dir() && nar::hash_path(directory).is_ok_and(|(found, _)| found == *hash)
+}
+
+/// Writes beside the place and moves it there when it is complete.
+fn write_tree(node: &Node, parent: &Path, place: &Path) -> Result<(), Error> {
+    let file = |action, path: &Path| {
+        let path = path.to_owned();
+        move |source| Error::File { action, path, source }
+    };
+    fs::create_dir_all(parent).map_err(file("make the directory", parent))?;
+    let temporary =
+        tempfile::Builder::new().prefix(".tree-").tempdir_in(parent).map_err(file("write to", parent))?;
+    let written = temporary.path().join("tree");
+    let mut archive = Vec::new();
+    node.dump(&mut archive)?;
+    nar::restore(&mut archive.as_slice(), &written)?;
+    match fs::rename(&written, place) {
+        Ok(()) => Ok(()),
+        Err(_) if place.exists() => {
+            // Damaged, or another run has just written it: either way ours is right.
+            let old = temporary.path().join("old");
+            fs::rename(place, &old).map_err(file("replace", place))?;
+            fs::rename(&written, place).map_err(file("write", place))
+        }
+        Err(source) => Err(file("write", place)(source)),
+    }
+}
+
+/// A directory under construction.
+#[derive(Default)]
+struct Directory {
+    directories: BTreeMap<String, Directory>,
+    files: BTreeMap<String, Node>,
+}
+
+impl Directory {
+    fn insert(&mut self, path: &str, node: Node) {
+        match path.split_once('/') {
+            Some((first, rest)) => self.directories.entry(first.to_owned()).or_default().insert(rest, node),
+            None => {
+                self.files.insert(path.to_owned(), node);
+            }
+        }
+    }
+
+    fn into_node(self) -> Node {
+        let directories = self.directories.into_iter().map(|(name, directory)| (name, directory.into_node()));
+        let entries = directories.chain(self.files).map(|(name, node)| (name.into_bytes(), node));
+        Node::Directory(entries.collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_base_is_written_once_and_mended() {
+        let directory = tempfile::tempdir().unwrap();
+        let bundled =
+            Bundled::new(StoreDir::default(), directory.path().to_owned(), Some(b"{\"version\":1}".to_vec()));
+        let tree = bundled.tree("debian").unwrap().unwrap();
+        assert!(tree.directory.join("debian.lock").is_file());
+        assert_eq!(nar::hash_path(&tree.directory).unwrap().0, tree.nar_hash);
+        let other = Bundled::new(StoreDir::default(), directory.path().to_owned(), None);
+        assert_ne!(other.tree("debian").unwrap().unwrap().store_path, tree.store_path);
+        fs::write(tree.directory.join("debian.lock"), "changed").unwrap();
+        assert_eq!(bundled.tree("debian").unwrap().unwrap(), tree);
+        assert_eq!(fs::read(tree.directory.join("debian.lock")).unwrap(), b"{\"version\":1}");
+        assert_eq!(bundled.tree("nixos").unwrap(), None);
+    }
+}

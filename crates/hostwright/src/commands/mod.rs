@@ -1,0 +1,93 @@
+//! The verbs.
+
+mod build;
+mod completions;
+mod eval;
+mod image;
+mod lock;
+mod man;
+mod vm;
+
+use std::process::ExitCode;
+
+use crate::arguments::{Arguments, Command};
+use crate::configuration::Configuration;
+use crate::failure::Failure;
+use crate::interrupt::Interrupts;
+use crate::progress::{Progress, Verbosity};
+use crate::report;
+
+/// What every verb works with.
+pub struct Session {
+    /// The settings.
+    pub configuration: Configuration,
+    /// Where people read what happens.
+    pub progress: Progress,
+    /// Ctrl-C.
+    pub interrupts: Interrupts,
+}
+
+/// Runs the verb that was asked for and reports its failure.
+pub fn run(arguments: Arguments) -> ExitCode {
+    let show_trace = arguments.global.show_trace;
+    match dispatch(arguments) {
+        Ok(status) => status,
+        Err(failure) => {
+            report::print(&failure, show_trace);
+            failure.status().into()
+        }
+    }
+}
+
+fn dispatch(arguments: Arguments) -> Result<ExitCode, Failure> {
+    let Arguments { global, command } = arguments;
+    // These two need nothing of the machine.
+    match &command {
+        Command::Completions(arguments) => return completions::run(arguments).map(|()| ExitCode::SUCCESS),
+        Command::Man => return man::run().map(|()| ExitCode::SUCCESS),
+        _ => {}
+    }
+    let verbosity = match (global.quiet, global.verbose) {
+        (true, _) => Verbosity::Quiet,
+        (false, 0) => Verbosity::Normal,
+        (false, 1) => Verbosity::Verbose,
+        (false, _) => Verbosity::Debug,
+    };
+    let progress = Progress::new(verbosity, global.log_format, global.timings);
+    let working_directory = std::env::current_dir().map_err(|source| Failure::File {
+        action: "find the working directory",
+        path: ".".into(),
+        source,
+    })?;
+    let limits = command.limits();
+    let environment = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+    let (configuration, warnings) = Configuration::new(&global, &limits, &environment, &working_directory)?;
+    for warning in warnings {
+        progress.warn(&warning);
+    }
+    let session = Session { configuration, progress, interrupts: Interrupts::watch() };
+    let result = match &command {
+        Command::Completions(_) | Command::Man => Ok(ExitCode::SUCCESS),
+        Command::Lock(arguments) => lock::run(&session, arguments).map(|()| ExitCode::SUCCESS),
+        Command::Eval(arguments) => eval::run(&session, arguments).map(|()| ExitCode::SUCCESS),
+        Command::Build(arguments) => build::run(&session, arguments).map(|()| ExitCode::SUCCESS),
+        Command::Image(arguments) => image::run(&session, arguments).map(|()| ExitCode::SUCCESS),
+        Command::Vm(arguments) => vm::run(&session, arguments),
+    };
+    session.progress.finish();
+    result
+}
+
+impl Command {
+    /// How much may be done at once, for the verbs that build.
+    fn limits(&self) -> crate::arguments::BuildLimits {
+        match self {
+            Command::Build(arguments) => arguments.limits.clone(),
+            Command::Image(arguments) => arguments.limits.clone(),
+            Command::Vm(arguments) => arguments.limits.clone(),
+            Command::Lock(_) | Command::Eval(_) | Command::Completions(_) | Command::Man => {
+                Default::default()
+            }
+        }
+    }
+}

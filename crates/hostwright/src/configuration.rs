@@ -1,0 +1,306 @@
+//! What was meant: the settings of a run, from all the places where they can be made.
+//!
+//! From strongest to weakest: the command line's own option, `--option NAME VALUE`, the environment (`HOSTWRIGHT_…`, then
+//! `NIX_CONFIG`), `$XDG_CONFIG_HOME/hostwright/config.toml`, the default. Directories follow the XDG base directory
+//! specification, and Nix's variables for its own (`NIX_CACHE_HOME`, `NIX_STATE_HOME`).
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use nix_flake::{FlakeReference, InputPath};
+use serde::Deserialize;
+
+use crate::arguments::{BuildLimits, GlobalArguments};
+use crate::failure::Failure;
+
+/// The settings of a run.
+#[derive(Debug, Clone)]
+pub struct Configuration {
+    /// The directory that relative paths start from.
+    pub working_directory: PathBuf,
+    /// The store's root: store paths lie in `ROOT/nix/store`.
+    pub store_root: PathBuf,
+    /// Mirrors, where they were chosen.
+    pub mirrors: Mirrors,
+    /// Inputs taken from elsewhere.
+    pub overrides: BTreeMap<InputPath, FlakeReference>,
+    /// No network.
+    pub offline: bool,
+    /// Do not trust what was fetched recently.
+    pub refresh: bool,
+    /// Whether lock files may be written.
+    pub write_lock_files: bool,
+    /// Impure evaluation.
+    pub impure: bool,
+    /// Builds at once.
+    pub max_jobs: usize,
+    /// Go on after a failed build.
+    pub keep_going: bool,
+    /// Show what builds print.
+    pub print_build_logs: bool,
+    /// Where things lie that can be made again.
+    pub cache_directory: PathBuf,
+    /// Where things lie that are kept between runs.
+    pub state_directory: PathBuf,
+}
+
+/// The archives' mirrors, as far as somebody chose them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Mirrors {
+    /// Of the Debian archive.
+    pub debian: Option<String>,
+    /// Of the security archive.
+    pub security: Option<String>,
+}
+
+/// `config.toml`. A relative store is relative to the file's directory.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct ConfigFile {
+    store: Option<String>,
+    mirror: Option<String>,
+    security_mirror: Option<String>,
+    offline: Option<bool>,
+    max_jobs: Option<NumberOrAuto>,
+    keep_going: Option<bool>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum NumberOrAuto {
+    Number(usize),
+    Text(String),
+}
+
+impl NumberOrAuto {
+    fn into_text(self) -> String {
+        match self {
+            NumberOrAuto::Number(number) => number.to_string(),
+            NumberOrAuto::Text(text) => text,
+        }
+    }
+}
+
+/// The environment, as far as it matters; a type of its own so that tests need not change the process's.
+pub type Environment<'a> = &'a dyn Fn(&str) -> Option<OsString>;
+
+/// Settings of Nix that mean something here.
+const NIX_SETTINGS: [&str; 2] = ["keep-going", "max-jobs"];
+
+impl Configuration {
+    /// Works out the settings. Returns warnings beside them: settings of Nix that have no effect here.
+    pub fn new(
+        global: &GlobalArguments,
+        limits: &BuildLimits,
+        environment: Environment<'_>,
+        working_directory: &Path,
+    ) -> Result<(Self, Vec<String>), Failure> {
+        let directory = |nix: &str, xdg: &str, fallback: &str| -> Result<PathBuf, Failure> {
+            let absolute =
+                |name: &str| environment(name).map(PathBuf::from).filter(|path| path.is_absolute());
+            let base = match absolute(nix) {
+                Some(own) => return Ok(own.join("hostwright")),
+                None => absolute(xdg),
+            };
+            let base = base.or_else(|| absolute("HOME").map(|home| home.join(fallback)));
+            base.map(|base| base.join("hostwright")).ok_or_else(|| {
+                Failure::Usage(format!(
+                    "neither HOME nor {xdg} is set to an absolute path: where do files belong?"
+                ))
+            })
+        };
+        let config_directory = directory("NIX_CONFIG_HOME", "XDG_CONFIG_HOME", ".config")?;
+        let data_directory = directory("", "XDG_DATA_HOME", ".local/share")?;
+        let file = read_config_file(&config_directory.join("config.toml"))?;
+
+        let mut warnings = Vec::new();
+        let mut nix = nix_config(environment);
+        for pair in global.option.chunks_exact(2) {
+            if NIX_SETTINGS.contains(&pair[0].as_str()) {
+                nix.insert(pair[0].clone(), pair[1].clone());
+            } else {
+                warnings.push(format!("the setting '{}' has no effect", pair[0]));
+            }
+        }
+
+        let store = match &global.store {
+            Some(store) => Some(working_directory.join(store_directory(store)?)),
+            None => match &file.store {
+                Some(store) => Some(config_directory.join(store_directory(store)?)),
+                None => match environment("NIX_REMOTE").as_deref().and_then(|text| text.to_str()) {
+                    Some(remote) if remote.starts_with("local?root=") => {
+                        Some(working_directory.join(store_directory(remote)?))
+                    }
+                    _ => None,
+                },
+            },
+        };
+        let store_root = store.unwrap_or_else(|| default_store_root(&data_directory));
+
+        let max_jobs = limits
+            .max_jobs
+            .clone()
+            .or_else(|| nix.get("max-jobs").cloned())
+            .or_else(|| file.max_jobs.map(NumberOrAuto::into_text));
+        let keep_going = limits.keep_going
+            || nix.get("keep-going").map_or(file.keep_going.unwrap_or(false), |value| value == "true");
+
+        let mut overrides = BTreeMap::new();
+        for pair in global.override_input.chunks_exact(2) {
+            let input: InputPath = pair[0].parse()?;
+            overrides.insert(input, FlakeReference::parse_argument(&pair[1], working_directory)?);
+        }
+        let configuration = Configuration {
+            working_directory: working_directory.to_owned(),
+            store_root,
+            mirrors: Mirrors {
+                debian: global.mirror.clone().or(file.mirror),
+                security: global.security_mirror.clone().or(file.security_mirror),
+            },
+            overrides,
+            offline: global.offline || file.offline.unwrap_or(false),
+            refresh: global.refresh,
+            write_lock_files: !global.no_write_lock_file,
+            impure: global.impure,
+            max_jobs: match max_jobs.as_deref() {
+                None | Some("auto") => processors(),
+                Some(text) => parse_number("max-jobs", text)?.max(1),
+            },
+            keep_going,
+            print_build_logs: limits.print_build_logs,
+            cache_directory: directory("NIX_CACHE_HOME", "XDG_CACHE_HOME", ".cache")?,
+            state_directory: directory("NIX_STATE_HOME", "XDG_STATE_HOME", ".local/state")?,
+        };
+        Ok((configuration, warnings))
+    }
+}
+
+fn read_config_file(file: &Path) -> Result<ConfigFile, Failure> {
+    match std::fs::read_to_string(file) {
+        Ok(text) => toml::from_str(&text)
+            .map_err(|source| Failure::ConfigFile { file: file.to_owned(), source: Box::new(source) }),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(ConfigFile::default()),
+        Err(source) => Err(Failure::File { action: "read", path: file.to_owned(), source }),
+    }
+}
+
+/// The settings of `NIX_CONFIG` that matter here: lines `NAME = VALUE`, as in nix.conf(5).
+fn nix_config(environment: Environment<'_>) -> BTreeMap<String, String> {
+    let text = environment("NIX_CONFIG").unwrap_or_default();
+    text.to_string_lossy()
+        .lines()
+        .filter_map(|line| line.split('#').next().and_then(|line| line.split_once('=')))
+        .map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned()))
+        .filter(|(name, _)| NIX_SETTINGS.contains(&name.as_str()))
+        .collect()
+}
+
+/// A store as Nix writes it, or a directory.
+fn store_directory(text: &str) -> Result<&str, Failure> {
+    if let Some(root) = text.strip_prefix("local?root=") {
+        return Ok(root);
+    }
+    if text == "local" || text == "auto" {
+        return Ok("/");
+    }
+    if text == "daemon" || text.contains("://") || text.contains('?') {
+        return Err(Failure::Usage(format!(
+            "the store '{text}' is not one that can be used; give a directory, or local?root=DIRECTORY"
+        )));
+    }
+    Ok(text)
+}
+
+/// `/` where this user can write to its Nix store and database, else the user's own data directory.
+fn default_store_root(data_directory: &Path) -> PathBuf {
+    use rustix::fs::{Access, access};
+    let writable = |path: &str| access(path, Access::WRITE_OK).is_ok();
+    if writable("/nix/store") && writable("/nix/var/nix/db") {
+        PathBuf::from("/")
+    } else {
+        data_directory.to_owned()
+    }
+}
+
+fn parse_number(name: &str, text: &str) -> Result<usize, Failure> {
+    text.parse().map_err(|_| Failure::Usage(format!("'{text}' is not a value of {name}: give a number")))
+}
+
+fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn configure(
+        global: GlobalArguments,
+        limits: BuildLimits,
+        environment: &[(&str, &str)],
+        home: &Path,
+    ) -> Result<(Configuration, Vec<String>), Failure> {
+        let lookup = |name: &str| {
+            if name == "HOME" {
+                return Some(home.as_os_str().to_owned());
+            }
+            environment.iter().find(|(known, _)| *known == name).map(|(_, value)| OsString::from(value))
+        };
+        Configuration::new(&global, &limits, &lookup, Path::new("/work-in-here"))
+    }
+
+    #[test]
+    fn the_stronger_place_wins() {
+        let home = tempfile::tempdir().unwrap();
+        let config = home.path().join(".config/hostwright");
+        std::fs::create_dir_all(&config).unwrap();
+        std::fs::write(
+            config.join("config.toml"),
+            "store = \"s\"\nmax-jobs = 3\nkeep-going = true\nmirror = \"http://m\"\n",
+        )
+        .unwrap();
+
+        let (only_file, _) =
+            configure(GlobalArguments::default(), BuildLimits::default(), &[], home.path()).unwrap();
+        assert_eq!((only_file.max_jobs, only_file.keep_going), (3, true));
+        assert_eq!(only_file.store_root, config.join("s"));
+        assert_eq!(only_file.mirrors.debian.as_deref(), Some("http://m"));
+
+        let environment = [
+            ("NIX_CONFIG", "max-jobs = 5\nkeep-going = false # none\nsandbox = false"),
+            ("XDG_CACHE_HOME", "/c"),
+        ];
+        let (with_environment, _) =
+            configure(GlobalArguments::default(), BuildLimits::default(), &environment, home.path()).unwrap();
+        assert_eq!((with_environment.max_jobs, with_environment.keep_going), (5, false));
+        assert_eq!(with_environment.cache_directory, Path::new("/c/hostwright"));
+
+        let global = GlobalArguments {
+            option: ["max-jobs", "7", "sandbox", "true"].map(str::to_owned).to_vec(),
+            store: Some("local?root=there".to_owned()),
+            ..GlobalArguments::default()
+        };
+        let limits = BuildLimits { keep_going: true, ..BuildLimits::default() };
+        let (all, warnings) = configure(global, limits, &environment, home.path()).unwrap();
+        assert_eq!((all.max_jobs, all.keep_going), (7, true));
+        assert_eq!(all.store_root, Path::new("/work-in-here/there"));
+        assert_eq!(warnings, ["the setting 'sandbox' has no effect"]);
+    }
+
+    #[test]
+    fn mistakes_are_usage_errors() {
+        let home = tempfile::tempdir().unwrap();
+        for store in ["daemon", "https://x", "local?real=/x"] {
+            let global = GlobalArguments { store: Some(store.to_owned()), ..GlobalArguments::default() };
+            assert!(configure(global, BuildLimits::default(), &[], home.path()).is_err(), "{store}");
+        }
+        let limits = BuildLimits { max_jobs: Some("many".to_owned()), ..BuildLimits::default() };
+        assert!(configure(GlobalArguments::default(), limits, &[], home.path()).is_err());
+        let config = home.path().join(".config/hostwright");
+        std::fs::create_dir_all(&config).unwrap();
+        std::fs::write(config.join("config.toml"), "miror = \"http://m\"\n").unwrap();
+        let error = configure(GlobalArguments::default(), BuildLimits::default(), &[], home.path());
+        assert!(matches!(error, Err(Failure::ConfigFile { .. })));
+    }
+}

@@ -1,0 +1,341 @@
+//! Every way in which a run can fail, and the exit status of each.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use crate::vm::VmError;
+
+/// The exit statuses that the manual page lists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// A fault inside.
+    Internal = 1,
+    /// Wrong usage.
+    Usage = 2,
+    /// The configuration does not evaluate.
+    Evaluation = 3,
+    /// Packages cannot be resolved.
+    Resolution = 4,
+    /// The network failed.
+    Network = 5,
+    /// A hash or signature is wrong.
+    Integrity = 6,
+    /// A build failed.
+    Build = 7,
+    /// A file could not be read or written.
+    FileSystem = 8,
+    /// The machine did not start.
+    Host = 9,
+    /// Ctrl-C.
+    Interrupted = 130,
+}
+
+impl From<Status> for ExitCode {
+    fn from(status: Status) -> Self {
+        ExitCode::from(status as u8)
+    }
+}
+
+/// Why a run failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The command line asks for something that cannot be.
+    #[error("{0}")]
+    Usage(String),
+    /// The user's `config.toml` cannot be read.
+    #[error("{} is not a valid settings file", .file.display())]
+    ConfigFile {
+        /// The file.
+        file: PathBuf,
+        /// The parser's report.
+        #[source]
+        source: Box<toml::de::Error>,
+    },
+    /// The flake, its inputs or its lock file.
+    #[error(transparent)]
+    Flake(#[from] nix_flake::Error),
+    /// The configuration's own mistake.
+    #[error(transparent)]
+    Evaluation {
+        /// What is wrong and where.
+        error: Box<nix_expr::EvalError>,
+    },
+    /// The store or a derivation.
+    #[error(transparent)]
+    Store(#[from] nix_store::Error),
+    /// Packages: their archive, their signatures, their resolution.
+    #[error(transparent)]
+    Debian(#[from] debian::Error),
+    /// A package that the archive does not have.
+    #[error(transparent)]
+    MissingPackage {
+        /// Its name, and where it is asked for.
+        error: Box<nix_expr::EvalError>,
+    },
+    /// A placeholder of the base that is not understood: program and base do not fit together.
+    #[error("the package request in {derivation} cannot be read")]
+    MalformedRequest {
+        /// The placeholder.
+        derivation: String,
+        /// What is wrong with it.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// A flake that has no packages to pin.
+    #[error("the flake in {} does not use hostwright:debian, so it has no packages to pin", .flake.display())]
+    NothingToLock {
+        /// The directory of the flake.
+        flake: PathBuf,
+    },
+    /// Builds.
+    #[error(transparent)]
+    Build(#[from] nix_build::Error),
+    /// Something is to be downloaded, and nothing may be.
+    #[error("'{what}'{} not in the store, and --offline forbids to download", and_others(*.others))]
+    Offline {
+        /// The first thing that is missing.
+        what: String,
+        /// How many more are.
+        others: usize,
+    },
+    /// A derivation lacks the output that was asked for.
+    #[error("'{name}' has no output '{output}'")]
+    NoOutput {
+        /// What was asked for.
+        name: String,
+        /// The output.
+        output: String,
+    },
+    /// An image that has not the one file that was expected.
+    #[error("{} does not hold one image, but {found}", .directory.display())]
+    NoImage {
+        /// The output.
+        directory: PathBuf,
+        /// What is there.
+        found: String,
+    },
+    /// A host for a machine that no emulator is known for.
+    #[error("the host '{host}' is for {system}, which no virtual machine here can be")]
+    NoEmulator {
+        /// The host.
+        host: String,
+        /// Its system.
+        system: String,
+    },
+    /// A download.
+    #[error(transparent)]
+    Download(#[from] download::Error),
+    /// The virtual machine.
+    #[error(transparent)]
+    Vm(#[from] VmError),
+    /// A file of ours.
+    #[error("cannot {action} {}", .path.display())]
+    File {
+        /// "read", "write"…
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Standard output is closed or full.
+    #[error("cannot write to standard output")]
+    StandardOutput {
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Ctrl-C.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+/// What to do about a full file system.
+const SPACE_ADVICE: &str = "Make room, or choose a store elsewhere with --store; what is complete is kept.";
+
+impl Failure {
+    /// The evaluator's error, if this is one.
+    pub fn evaluation_error(&self) -> Option<&nix_expr::EvalError> {
+        match self {
+            Failure::Evaluation { error }
+            | Failure::MissingPackage { error }
+            | Failure::Flake(nix_flake::Error::Evaluation(error)) => Some(error),
+            _ => None,
+        }
+    }
+
+    /// Whether what the user wrote is at fault: it does not evaluate, or asks for packages that cannot be had.
+    pub fn is_about_configuration(&self) -> bool {
+        matches!(self.status(), Status::Evaluation | Status::Resolution)
+    }
+
+    /// What to do next, where there is something to say that the message does not.
+    pub fn advice(&self) -> Option<String> {
+        match self {
+            Failure::Store(error) if error.is_out_of_space() => Some(SPACE_ADVICE.to_owned()),
+            Failure::Build(error) if error.is_out_of_space() => Some(SPACE_ADVICE.to_owned()),
+            _ => None,
+        }
+    }
+    /// The exit status. The matches name every variant, so that a new kind of failure forces a decision.
+    pub fn status(&self) -> Status {
+        match self {
+            Failure::Usage(_) | Failure::ConfigFile { .. } => Status::Usage,
+            Failure::Flake(error) => flake_status(error),
+            Failure::Evaluation { .. } => Status::Evaluation,
+            Failure::Debian(error) => debian_status(error),
+            Failure::MissingPackage { .. } => Status::Resolution,
+            Failure::MalformedRequest { .. } => Status::Internal,
+            Failure::NothingToLock { .. } => Status::Usage,
+            Failure::Build(error) => build_status(error),
+            Failure::Offline { .. } => Status::Network,
+            Failure::NoOutput { .. } | Failure::NoImage { .. } => Status::Evaluation,
+            Failure::NoEmulator { .. } => Status::Usage,
+            Failure::Download(error) => download_status(error),
+            Failure::Store(error) => store_status(error),
+            Failure::Vm(error) => vm_status(error),
+            Failure::File { .. } | Failure::StandardOutput { .. } => Status::FileSystem,
+            Failure::Interrupted => Status::Interrupted,
+        }
+    }
+}
+
+fn flake_status(error: &nix_flake::Error) -> Status {
+    use nix_flake::Error;
+    match error {
+        Error::InvalidReference { .. }
+        | Error::InvalidAttributePath { .. }
+        | Error::NoFlakeFile { .. }
+        | Error::UnknownOverride { .. }
+        | Error::UnknownBundled { .. }
+        | Error::InvalidSettings { .. } => Status::Usage,
+        Error::NotFetchable { .. } | Error::FlakeNotFetchable { .. } => Status::Network,
+        Error::NotAFlake { .. }
+        | Error::DanglingFollows { .. }
+        | Error::FollowsCycle { .. }
+        | Error::InputsTooDeep { .. }
+        | Error::InvalidFlake { .. }
+        | Error::InvalidLockFile { .. }
+        | Error::Evaluation(_) => Status::Evaluation,
+        Error::HashMismatch { .. } => Status::Integrity,
+        Error::Store(error) => store_status(error),
+        Error::File { .. } => Status::FileSystem,
+    }
+}
+
+fn store_status(error: &nix_store::Error) -> Status {
+    use nix_store::Error;
+    match error {
+        Error::OutOfSpace { .. }
+        | Error::Io { .. }
+        | Error::Stream { .. }
+        | Error::FileChanged { .. }
+        | Error::UnsupportedFileType { .. } => Status::FileSystem,
+        Error::Database { .. }
+        | Error::InvalidDatabase { .. }
+        | Error::UnknownSchema { .. }
+        | Error::NoStore { .. }
+        | Error::ReadOnly { .. }
+        | Error::RootInTheWay { .. } => Status::FileSystem,
+        Error::InvalidNar { .. } | Error::HashMismatch { .. } => Status::Integrity,
+        Error::UnknownHashAlgorithm { .. }
+        | Error::InvalidHash { .. }
+        | Error::InvalidStoreDirectory { .. }
+        | Error::NotInStore { .. }
+        | Error::InvalidStorePath { .. }
+        | Error::ReferencesNotAllowed { .. }
+        | Error::TextHashAlgorithm { .. }
+        | Error::InvalidContentAddress { .. }
+        | Error::InvalidDerivation { .. }
+        | Error::UnsupportedDerivation { .. }
+        | Error::DerivationCycle { .. }
+        | Error::NotValid { .. }
+        | Error::MissingReference { .. } => Status::Internal,
+    }
+}
+
+fn debian_status(error: &debian::Error) -> Status {
+    use debian::Error;
+    match error {
+        Error::MalformedDependency { .. }
+        | Error::MalformedVersion { .. }
+        | Error::MalformedRequest { .. }
+        | Error::PackageNotFound { .. }
+        | Error::VirtualPackage { .. }
+        | Error::VersionNotFound { .. }
+        | Error::Unsatisfiable { .. }
+        | Error::TwoVersions { .. }
+        | Error::MalformedLock { .. }
+        | Error::ComponentNotFound { .. } => Status::Resolution,
+        Error::NoMirror { .. } => Status::Usage,
+        Error::ReleaseNotFound { .. } | Error::NotCached { .. } => Status::Network,
+        Error::Download { source } => download_status(source),
+        Error::MalformedIndex { .. }
+        | Error::Unsigned { .. }
+        | Error::AlteredRelease { .. }
+        | Error::UnknownKey { .. }
+        | Error::ExpiredKey { .. }
+        | Error::ExpiredRelease { .. }
+        | Error::FutureRelease { .. }
+        | Error::WrongSuite { .. }
+        | Error::MalformedRelease { .. }
+        | Error::Deb { .. } => Status::Integrity,
+        Error::Keyring { .. } | Error::MalformedGlob { .. } => Status::Internal,
+        Error::Io { .. } => Status::FileSystem,
+    }
+}
+
+fn build_status(error: &nix_build::Error) -> Status {
+    use nix_build::realise::FailureKind;
+    match error.kind() {
+        FailureKind::Lock => Status::Resolution,
+        FailureKind::Network => Status::Network,
+        FailureKind::Integrity => Status::Integrity,
+        FailureKind::Build => Status::Build,
+        FailureKind::FileSystem => Status::FileSystem,
+        FailureKind::Cancelled => Status::Interrupted,
+    }
+}
+
+/// ` and 3 more are` for a sentence that began with one thing.
+fn and_others(others: usize) -> String {
+    if others == 0 { " is".to_owned() } else { format!(" and {others} more are") }
+}
+
+fn download_status(error: &download::Error) -> Status {
+    use download::Error;
+    match error {
+        Error::NoAddress { .. }
+        | Error::UnsupportedAddress { .. }
+        | Error::Unreachable { .. }
+        | Error::Status { .. }
+        | Error::Client { .. } => Status::Network,
+        Error::WrongSize { .. } | Error::WrongHash { .. } | Error::TooLarge { .. } => Status::Integrity,
+        Error::DiskFull { .. } | Error::Io { .. } => Status::FileSystem,
+        Error::Cancelled => Status::Interrupted,
+    }
+}
+
+fn vm_status(error: &VmError) -> Status {
+    match error {
+        VmError::PortTaken { .. } => Status::Usage,
+        VmError::File { .. } => Status::FileSystem,
+        VmError::IncompleteEmulator { .. }
+        | VmError::Start { .. }
+        | VmError::Ended { .. }
+        | VmError::NoAnswer { .. }
+        | VmError::Running { .. }
+        | VmError::Key(_) => Status::Host,
+    }
+}
+
+impl From<nix_expr::EvalError> for Failure {
+    fn from(error: nix_expr::EvalError) -> Self {
+        if error.kind == nix_expr::ErrorKind::Interrupted {
+            Failure::Interrupted
+        } else {
+            Failure::Evaluation { error: Box::new(error) }
+        }
+    }
+}

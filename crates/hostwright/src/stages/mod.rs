@@ -1,0 +1,10 @@
+//! The stages that verbs share, in the order in which a host passes through them.
+
+mod building;
+pub mod downloads;
+pub mod evaluate;
+pub mod flake;
+pub mod image;
+pub mod packages;
+pub mod realise;
+mod requests;

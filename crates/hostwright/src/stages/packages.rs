@@ -1,0 +1,300 @@
+//! A fleet with its pinned packages: evaluates with `debian.lock`, and pins packages when one is missing there.
+
+use std::cell::RefCell;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use debian::{
+    Fetch, Freshness, Index, Keyring, Lock, Repository, RepositoryOptions, Requests, Sources, make_lock,
+    universe_json,
+};
+use download::{BlockingDownloader, Cancellation, Url};
+use nix_expr::{DerivationGraph, ErrorKind};
+use nix_flake::FlakeReference;
+
+use super::evaluate::{self, host_names, system_build};
+use super::flake::{Flake, ReadyFlake, write_atomically};
+use super::requests::{Root, gather};
+use crate::commands::Session;
+use crate::failure::Failure;
+
+/// The suite that the base is made for.
+const SUITE: &str = "trixie";
+
+/// All components that a base's module may take a package from.
+const COMPONENTS: [&str; 3] = ["main", "contrib", "non-free-firmware"];
+
+/// The architectures of hosts and of the machines that people sit at. Both are looked at whoever locks, so that the lock
+/// does not depend on who did.
+const ARCHITECTURES: [&str; 2] = ["amd64", "arm64"];
+
+/// Nix's names of the same.
+const SYSTEMS: [&str; 2] = ["x86_64-linux", "aarch64-linux"];
+
+/// What the base says of a package that the lock lacks.
+const NOT_LOCKED: &str = "is not in debian.lock";
+
+/// A flake whose packages are pinned when they need to be.
+pub struct Fleet {
+    flake: Flake,
+    /// The text of the package lock in force.
+    lock: RefCell<Option<String>>,
+}
+
+/// What pinning did.
+#[derive(Debug)]
+pub struct Locked {
+    /// Where the lock belongs.
+    pub file: PathBuf,
+    /// Whether it is there now.
+    pub written: bool,
+    /// The lock.
+    pub lock: Lock,
+}
+
+impl Fleet {
+    /// Opens the flake and reads the `debian.lock` beside it.
+    pub fn open(session: &Session, reference: &FlakeReference) -> Result<Self, Failure> {
+        let flake =
+            session.progress.stage("read", "Reading the flake", || Flake::open(session, reference))?;
+        let file = flake.debian_lock_file();
+        let lock = match std::fs::read_to_string(&file) {
+            Ok(text) => {
+                // Read by the evaluator alone; a broken one is to be named as such before that.
+                Lock::parse(&text, &file.display().to_string())?;
+                Some(text)
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+            Err(source) => return Err(Failure::File { action: "read", path: file, source }),
+        };
+        Ok(Fleet { flake, lock: RefCell::new(lock) })
+    }
+
+    /// Runs `body` with the flake. If it fails in a way that a missing package can cause, pins packages and runs it again.
+    /// Returns the flake that it ran with beside the result.
+    pub fn with_packages<T>(
+        &self,
+        session: &Session,
+        body: impl Fn(&ReadyFlake) -> Result<T, Failure>,
+    ) -> Result<(T, ReadyFlake), Failure> {
+        let ready = self.ready(session)?;
+        let failure = match body(&ready) {
+            Ok(result) => return Ok((result, ready)),
+            Err(failure) if ready.uses_debian() && may_be_missing_package(&failure) => failure,
+            Err(failure) => return Err(failure),
+        };
+        let certain = is_missing_package(&failure);
+        if certain {
+            session.progress.say(match self.lock.borrow().is_some() {
+                true => "A package is not in debian.lock: pinning packages.",
+                false => "There is no debian.lock yet: pinning packages.",
+            });
+        }
+        match self.lock(session) {
+            Ok(_) => {}
+            Err(error) if certain || error.is_about_configuration() => return Err(error),
+            // The archive could not be asked: then the mistake as it was found first says more.
+            Err(_) => return Err(failure),
+        }
+        let ready = self.ready(session)?;
+        Ok((body(&ready)?, ready))
+    }
+
+    fn ready(&self, session: &Session) -> Result<ReadyFlake, Failure> {
+        let lock = self.lock.borrow();
+        session.progress.stage("read", "Reading the flake", || {
+            self.flake.resolve(session, lock.as_ref().map(|text| text.as_bytes()))
+        })
+    }
+
+    /// Pins the packages of all hosts, keeping the versions that are pinned already where they fit. Writes `debian.lock`.
+    pub fn lock(&self, session: &Session) -> Result<Locked, Failure> {
+        let archive = Archive::open(session)?;
+        let universe = universe_json(&archive.indices.iter().collect::<Vec<_>>());
+        let ready = session
+            .progress
+            .stage("lock", "Reading the flake", || self.flake.resolve(session, Some(universe.as_bytes())))?;
+        if !ready.uses_debian() {
+            return Err(Failure::NothingToLock { flake: ready.directory });
+        }
+        let previous = match &*self.lock.borrow() {
+            Some(text) => Some(Lock::parse(text, "debian.lock")?),
+            None => None,
+        };
+        let lock = session.progress.stage("lock", "Resolving packages", || {
+            let (graph, roots) = everything(session, &ready)?;
+            let requests = gather(&graph, &roots)?;
+            let asked: Vec<(&Index, Requests)> = archive
+                .indices
+                .iter()
+                .filter_map(|index| Some((index, requests.get(index.architecture())?.clone())))
+                .collect();
+            make_lock(&asked, archive.repository.origin(), previous.as_ref()).map_err(Failure::from)
+        })?;
+        let text = lock.to_text();
+        let file = self.flake.debian_lock_file();
+        let unchanged = self.lock.borrow().as_ref() == Some(&text);
+        let written = unchanged || self.write(session, &file, &text);
+        *self.lock.borrow_mut() = Some(text);
+        Ok(Locked { file, written, lock })
+    }
+
+    /// A flake that cannot be written to is used with the lock in memory.
+    fn write(&self, session: &Session, file: &std::path::Path, text: &str) -> bool {
+        if !session.configuration.write_lock_files {
+            session.progress.detail("debian.lock is not written, as was asked for.");
+            return false;
+        }
+        match write_atomically(file, text.as_bytes()) {
+            Ok(()) => {
+                session.progress.say(&format!("Wrote {}.", file.display()));
+                true
+            }
+            Err(error) => {
+                session.progress.warn(&format!(
+                    "cannot write {}: {error}; the packages are pinned for this run only",
+                    file.display()
+                ));
+                false
+            }
+        }
+    }
+}
+
+/// Whether the failure says that a package is not locked.
+fn is_missing_package(failure: &Failure) -> bool {
+    failure.evaluation_error().is_some_and(|error| error.message.contains(NOT_LOCKED))
+}
+
+/// Whether a package that is not locked can be the reason: `pkgs.NAME` is then an attribute that does not exist.
+fn may_be_missing_package(failure: &Failure) -> bool {
+    is_missing_package(failure)
+        || failure.evaluation_error().is_some_and(|error| {
+            matches!(error.kind, ErrorKind::MissingAttribute | ErrorKind::UndefinedVariable)
+                && error.location.as_ref().is_some_and(|place| place.is_file)
+        })
+}
+
+/// The derivations of all hosts and of the tools to run them, and which belong together. Each host is evaluated by itself,
+/// so that no more memory is needed than for the largest.
+fn everything(session: &Session, flake: &ReadyFlake) -> Result<(DerivationGraph, Vec<Root>), Failure> {
+    let mut graph = DerivationGraph::new();
+    let mut roots = Vec::new();
+    for host in evaluate::value(session, flake, host_names)? {
+        let (evaluated, ()) = evaluate::derivations(session, flake, |evaluation, value| {
+            let mut wanted = vec![(host.clone(), system_build(evaluation, value, &host, &["toplevel"])?)];
+            let images = system_build(evaluation, value, &host, &["images"])?;
+            for variant in evaluation.attribute_names(images)? {
+                let image = evaluation.select_parts(images, &[&variant], &[])?;
+                if evaluation.is_derivation(image)? {
+                    wanted.push((host.clone(), image));
+                }
+            }
+            Ok((wanted, ()))
+        })
+        .map_err(missing_in_archive)?;
+        graph.extend(evaluated.graph);
+        let derivations = evaluated.targets.into_iter().map(|target| target.derivation).collect();
+        roots.push(Root { name: host, derivations });
+    }
+    if let Some(base) = &flake.debian {
+        let (evaluated, ()) = evaluate::derivations(session, flake, |evaluation, _| {
+            let directory = evaluation.store_path(&base.store_path);
+            let mut wanted = Vec::new();
+            for system in SYSTEMS {
+                let qemu = evaluate::vm_tools(evaluation, directory, system)?;
+                for guest in evaluation.attribute_names(qemu)? {
+                    let tools = evaluation.select_parts(qemu, &[&guest], &[])?;
+                    wanted.push((format!("qemu-{guest} on {system}"), tools));
+                }
+            }
+            Ok((wanted, ()))
+        })?;
+        graph.extend(evaluated.graph);
+        let tools = evaluated.targets.into_iter();
+        roots.extend(tools.map(|target| Root { name: target.name, derivations: vec![target.derivation] }));
+    }
+    Ok((graph, roots))
+}
+
+/// While everything that the archive has is known, a package that is missing does not exist.
+fn missing_in_archive(failure: Failure) -> Failure {
+    match failure {
+        Failure::Evaluation { error }
+            if error.kind == ErrorKind::Throw && error.message.contains(" has no package ") =>
+        {
+            Failure::MissingPackage { error }
+        }
+        other => other,
+    }
+}
+
+/// The archive's releases and indices.
+struct Archive {
+    repository: Repository,
+    indices: Vec<Index>,
+}
+
+impl Archive {
+    fn open(session: &Session) -> Result<Self, Failure> {
+        let configuration = &session.configuration;
+        let sources = sources(session)?;
+        let keyring = Keyring::debian()?;
+        let downloader = BlockingDownloader::new(download::Settings::default())?;
+        let progress: Arc<dyn download::Progress> =
+            Arc::new(super::downloads::Bars::new(&session.progress, "indices"));
+        let cancellation = Cancellation::new();
+        let stop = cancellation.clone();
+        let _guard = session.interrupts.guard(move || stop.cancel());
+        let fetch = Fetch { downloader: &downloader, progress: &progress, cancellation: &cancellation };
+        let freshness = match (configuration.offline, configuration.refresh) {
+            (true, _) => Freshness::Offline,
+            (false, _) => Freshness::Refresh,
+        };
+        let options = RepositoryOptions {
+            suite: SUITE.to_owned(),
+            components: COMPONENTS.map(str::to_owned).to_vec(),
+            cache: configuration.cache_directory.join("archive"),
+            freshness,
+            accept_expired: false,
+        };
+        session.progress.stage("indices", "Fetching the archive's indices", || {
+            let repository = Repository::open(&sources, &keyring, options, fetch)?;
+            for note in repository.notes() {
+                session.progress.detail(note);
+            }
+            let indices = ARCHITECTURES
+                .iter()
+                .map(|architecture| repository.index(architecture, fetch))
+                .collect::<Result<Vec<_>, _>>()?;
+            Ok(Archive { repository, indices })
+        })
+    }
+}
+
+/// The mirrors: those chosen, else apt's.
+pub fn sources(session: &Session) -> Result<Sources, Failure> {
+    let mirrors = &session.configuration.mirrors;
+    let parse = |text: &str| {
+        let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https" | "file"));
+        url.ok_or_else(|| {
+            Failure::Usage(format!(
+                "'{text}' is not the address of a mirror: give an http, https or file URL"
+            ))
+        })
+    };
+    let security = mirrors.security.as_deref().map(parse).transpose()?;
+    match &mirrors.debian {
+        Some(mirror) => Ok(Sources::from_mirror(&parse(mirror)?, security.as_ref())),
+        None => {
+            let system = Sources::from_system()?;
+            match security {
+                None => Ok(system),
+                Some(security) => match system.mirrors(debian::Archive::Debian).first() {
+                    Some(first) => Ok(Sources::from_mirror(first, Some(&security))),
+                    None => Ok(system),
+                },
+            }
+        }
+    }
+}

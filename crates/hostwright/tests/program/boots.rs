@@ -1,0 +1,65 @@
+//! Both hosts, from their configuration to a login; and the same bytes whenever they are built.
+
+use std::sync::{Mutex, PoisonError};
+
+use crate::fleet::Fleet;
+use crate::image;
+use crate::machine::Machine;
+
+/// Two emulated machines at once on two processors would only make both slow enough to miss their time-outs.
+static ONE_MACHINE: Mutex<()> = Mutex::new(());
+
+#[test]
+fn alpha_boots_and_answers_on_ssh() {
+    boots_and_answers_on_ssh("alpha", "x86_64");
+}
+
+#[test]
+fn beta_boots_and_answers_on_ssh() {
+    boots_and_answers_on_ssh("beta", "aarch64");
+}
+
+fn boots_and_answers_on_ssh(host: &str, machine_name: &str) {
+    let fleet = Fleet::first_light();
+    image::check_file_systems(&fleet.image(host));
+
+    let _turn = ONE_MACHINE.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut machine = Machine::start(&fleet, host);
+    machine.assert_healthy();
+    let packages: usize = machine.run("grep -c ^Package: /var/lib/dpkg/status").parse().unwrap();
+    assert!(packages >= 250, "{host} has only {packages} packages");
+    assert_eq!(machine.run("uname -m"), machine_name);
+    assert_eq!(machine.run("hostname"), host);
+    assert_eq!(machine.run("readlink /run/current-system"), machine.run("readlink /run/booted-system"));
+    assert_eq!(
+        machine.run("readlink -f /nix/var/nix/profiles/system"),
+        machine.run("readlink -f /run/current-system")
+    );
+    assert!(machine.fails("touch /usr/probe"), "/usr must be read-only");
+    assert!(machine.fails("touch /nix/store/probe"), "the store must be read-only");
+    assert!(machine.run("nft list ruleset").contains("dport 22"), "the firewall must let SSH in");
+    assert_eq!(machine.run("id -nG admin").split(' ').filter(|group| *group == "wheel").count(), 1);
+    assert_eq!(machine.run("su admin -c 'sudo -n id -u'"), "0");
+
+    let size: u64 = machine.run("df -B1 --output=size / | tail -n 1").trim().parse().unwrap();
+    assert!(size > 12 << 30, "the root file system has not grown into the 16 GiB disk: {size} bytes");
+
+    machine.assert_password_is_refused();
+    let identity = machine.identity();
+    machine.reboot();
+    machine.assert_healthy();
+    assert_eq!(machine.identity(), identity, "host keys and machine id must survive a reboot");
+    machine.stop();
+}
+
+#[test]
+fn closure_and_image_are_the_same_bytes_in_two_stores() {
+    let fleet = Fleet::first_light();
+    let other = fleet.with_fresh_store();
+    let first = fleet.image("alpha");
+    let second = other.image("alpha");
+    assert_ne!(first, second, "the images must lie in different stores");
+    image::assert_same_bytes(&first, &second);
+    assert_eq!(fleet.closure_hashes("alpha"), other.closure_hashes("alpha"));
+    other.assert_nix_verifies_store();
+}

@@ -1,0 +1,214 @@
+//! The example fleet, copied, locked and built by the program itself.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+
+use serde_json::Value;
+
+/// A copy of `examples/first-light` and the store that it is built in.
+#[derive(Clone)]
+pub struct Fleet {
+    pub directory: PathBuf,
+    pub store: PathBuf,
+    /// Where indices and unfinished downloads are kept; the user's own place by default.
+    pub cache: Option<PathBuf>,
+}
+
+/// How a run of the program ended.
+pub struct Run {
+    pub status: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Run {
+    pub fn of(mut command: Command) -> Run {
+        let output = command.output().unwrap();
+        Run {
+            status: output.status.code(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
+    /// The run must have ended with this status and said all of this on standard error, and nothing on standard output.
+    pub fn fails_with(&self, status: i32, said: &[&str]) {
+        assert_eq!(self.status, Some(status), "{}", self.stderr);
+        for text in said {
+            assert!(self.stderr.contains(text), "{text:?} is missing in:\n{}", self.stderr);
+        }
+        assert!(!self.stderr.contains("panicked"), "{}", self.stderr);
+        assert_eq!(self.stdout, "");
+    }
+}
+
+impl Fleet {
+    /// The fleet that all tests of this run share, with a fresh `debian.lock`.
+    pub fn first_light() -> Fleet {
+        static SHARED: OnceLock<Fleet> = OnceLock::new();
+        SHARED
+            .get_or_init(|| {
+                let place = Path::new(env!("CARGO_TARGET_TMPDIR"));
+                let fleet =
+                    Fleet { directory: place.join("first-light"), store: place.join("store"), cache: None };
+                let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/first-light");
+                if fleet.directory.exists() {
+                    fs::remove_dir_all(&fleet.directory).unwrap();
+                }
+                copy_tree(&example, &fleet.directory);
+                fleet.hostwright(&["lock", fleet.directory.to_str().unwrap()]);
+                fleet
+            })
+            .clone()
+    }
+
+    /// The same fleet with the same lock, built in a store of its own that is empty but for what was downloaded.
+    pub fn with_fresh_store(&self) -> Fleet {
+        let store = self.store.with_file_name("second-store");
+        if store.exists() {
+            make_writable(&store);
+            fs::remove_dir_all(&store).unwrap();
+        }
+        Fleet { store, ..self.clone() }
+    }
+
+    /// A copy of the fleet below `place`, with a store and a cache of its own that hold nothing.
+    pub fn alone_in(&self, place: &Path) -> Fleet {
+        let fleet = Fleet {
+            directory: place.join("fleet"),
+            store: place.join("store"),
+            cache: Some(place.join("cache")),
+        };
+        copy_tree(&self.directory, &fleet.directory);
+        fs::copy(self.lock_file(), fleet.lock_file()).unwrap();
+        fleet
+    }
+
+    /// A copy of the fleet below `place` whose host alpha has one more module, `mistake.nix`.
+    pub fn with_mistake(&self, place: &Path, module: &str) -> Fleet {
+        let fleet = Fleet { store: self.store.clone(), cache: None, ..self.alone_in(place) };
+        fs::write(fleet.directory.join("mistake.nix"), module).unwrap();
+        let flake = fleet.directory.join("flake.nix");
+        let text = fs::read_to_string(&flake).unwrap();
+        fs::write(flake, text.replace("./alpha.nix", "./alpha.nix ./mistake.nix")).unwrap();
+        fleet
+    }
+
+    /// Where the fleet's packages are pinned.
+    pub fn lock_file(&self) -> PathBuf {
+        self.directory.join("debian.lock")
+    }
+
+    /// The `FLAKE#HOST` of a host.
+    pub fn installable(&self, host: &str) -> String {
+        format!("{}#{host}", self.directory.display())
+    }
+
+    /// The program with this fleet's store, ready to be given more arguments.
+    pub fn command(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hostwright"));
+        command.arg("--store").arg(&self.store).stdin(Stdio::null());
+        if let Some(cache) = &self.cache {
+            command.env("XDG_CACHE_HOME", cache);
+        }
+        command
+    }
+
+    /// Runs the program, however it ends.
+    pub fn run(&self, arguments: &[&str]) -> Run {
+        let mut command = self.command();
+        command.args(arguments);
+        Run::of(command)
+    }
+
+    /// Runs the program to its end and gives its standard output.
+    pub fn hostwright(&self, arguments: &[&str]) -> String {
+        let run = self.run(arguments);
+        assert_eq!(run.status, Some(0), "hostwright {arguments:?}:\n{}", run.stderr);
+        run.stdout
+    }
+
+    /// Makes the raw image of a host; its real path.
+    pub fn image(&self, host: &str) -> PathBuf {
+        let printed = self.hostwright(&["image", &self.installable(host), "--no-link", "--json"]);
+        let printed: Value = serde_json::from_str(&printed).unwrap();
+        PathBuf::from(printed["file"].as_str().unwrap())
+    }
+
+    /// NAR hash of each path of the host's closure, as the store has recorded it.
+    pub fn closure_hashes(&self, host: &str) -> BTreeMap<String, String> {
+        let paths = self.closure(host);
+        let mut command = self.nix_store();
+        let output = command.args(["--query", "--hash"]).args(&paths).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let hashes = String::from_utf8(output.stdout).unwrap();
+        paths.into_iter().zip(hashes.lines().map(str::to_owned)).collect()
+    }
+
+    /// Lets Nix itself check every path of the store against the recorded hash.
+    pub fn assert_nix_verifies_store(&self) {
+        let output = self.nix_store().args(["--verify", "--check-contents"]).output().unwrap();
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{errors}");
+        for complaint in ["error", "modified", "disappeared", "missing"] {
+            assert!(!errors.contains(complaint), "{errors}");
+        }
+    }
+
+    /// A mirror's directories `debian` and `debian-security` below `place`, with the packages of an architecture that this
+    /// fleet's lock has and its store holds.
+    pub fn pool_of(&self, place: &Path, architecture: &str) -> PathBuf {
+        let lock: Value = serde_json::from_str(&fs::read_to_string(self.lock_file()).unwrap()).unwrap();
+        let store = self.store.join("nix/store");
+        let entries =
+            fs::read_dir(&store).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        // By their names, which follow a hash of 32 characters.
+        let held: BTreeMap<String, String> =
+            entries.filter(|name| name.ends_with(".deb")).map(|name| (name[33..].to_owned(), name)).collect();
+        let mirror = place.join("mirror");
+        for package in lock["packages"][architecture].as_object().unwrap().values() {
+            let file = package["file"].as_str().unwrap();
+            let name = file.rsplit('/').next().unwrap().replace("%3a", "-").replace(['~', ':'], "-");
+            // Packages that only tools need may never have been fetched.
+            let Some(held) = held.get(&name) else { continue };
+            let target = mirror.join(file);
+            fs::create_dir_all(target.parent().unwrap()).unwrap();
+            fs::hard_link(store.join(held), target).unwrap();
+        }
+        mirror
+    }
+
+    fn closure(&self, host: &str) -> Vec<String> {
+        let toplevel = self.hostwright(&["build", &self.installable(host), "--no-link", "--print-out-paths"]);
+        let output = self.nix_store().args(["--query", "--requisites", toplevel.trim()]).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
+    }
+
+    fn nix_store(&self) -> Command {
+        let mut command = Command::new("nix-store");
+        command.args(["--store", &format!("local?root={}", self.store.display())]).stdin(Stdio::null());
+        command
+    }
+}
+
+/// Copies a directory, but for a `debian.lock` in it.
+pub fn copy_tree(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy_tree(&entry.path(), &target);
+        } else if entry.file_name() != "debian.lock" {
+            fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
+fn make_writable(directory: &Path) {
+    assert!(Command::new("chmod").arg("-R").arg("u+w").arg(directory).status().unwrap().success());
+}

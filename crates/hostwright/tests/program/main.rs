@@ -1,0 +1,18 @@
+//! The whole program on `examples/first-light`: lock against the machine's mirror, build, image, boot in QEMU, log in; and
+//! all that can go wrong on the way.
+//!
+//! Both hosts share one store below the target directory, which is kept between runs: what was downloaded and built is
+//! not fetched again. The fleet is copied and locked afresh each time, as a lock outlives its packages on a mirror.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "what fails here fails the test")]
+
+mod archive;
+mod boots;
+mod disk_full;
+mod fleet;
+mod identity;
+mod image;
+mod interruptions;
+mod machine;
+mod mirror;
+mod mistakes;
