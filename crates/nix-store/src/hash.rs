@@ -6,30 +6,40 @@ use std::io::{self, Read, Write};
 use std::str::FromStr;
 
 use base64::Engine;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use base64::engine::general_purpose::STANDARD as BASE64;
 use sha2::Digest;
 
 use crate::base32;
 use crate::error::{Error, HashTextProblem, Result};
 
-/// Nix accepts set bits after the last byte of a base-64 hash.
-const BASE64: GeneralPurpose = GeneralPurpose::new(
-    &base64::alphabet::STANDARD,
-    GeneralPurposeConfig::new()
-        .with_decode_allow_trailing_bits(true)
-        .with_decode_padding_mode(DecodePaddingMode::RequireCanonical),
-);
-
-/// As [`BASE64`], without padding.
-const BASE64_UNPADDED: GeneralPurpose = GeneralPurpose::new(
-    &base64::alphabet::STANDARD,
-    GeneralPurposeConfig::new()
-        .with_decode_allow_trailing_bits(true)
-        .with_decode_padding_mode(DecodePaddingMode::RequireNone),
-);
-
 /// The longest hash there is, SHA-512's.
 const LONGEST: usize = 64;
+
+/// Fills `bytes` from base-64 digits as Nix reads them: what follows the first `=` does not count, whatever it is, so
+/// padding is optional; line feeds are skipped, and bits after the last byte dropped. nixpkgs has hashes that need this.
+fn decode_base64(digits: &[u8], bytes: &mut [u8]) -> std::result::Result<(), HashTextProblem> {
+    let mut pending = 0_u32;
+    let mut bits = 0;
+    let mut count = 0;
+    for digit in digits.iter().take_while(|digit| **digit != b'=').filter(|digit| **digit != b'\n') {
+        let value = match digit {
+            b'A'..=b'Z' => digit - b'A',
+            b'a'..=b'z' => digit - b'a' + 26,
+            b'0'..=b'9' => digit - b'0' + 52,
+            b'+' => 62,
+            b'/' => 63,
+            _ => return Err(HashTextProblem::Character),
+        };
+        pending = pending << 6 & 0xffff | u32::from(value);
+        bits += 6;
+        if bits >= 8 {
+            bits -= 8;
+            *bytes.get_mut(count).ok_or(HashTextProblem::Length)? = (pending >> bits) as u8;
+            count += 1;
+        }
+    }
+    if count == bytes.len() { Ok(()) } else { Err(HashTextProblem::Length) }
+}
 
 /// A hash algorithm that Nix knows without experimental features.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -169,24 +179,8 @@ impl Hash {
         let mut hash = Hash::zero(algorithm);
         let bytes = &mut hash.bytes[..size];
         let length = digits.len();
-        if length == size.div_ceil(3) * 4 {
-            // Rounded up to whole groups of three bytes, as the decoder's estimate is.
-            let mut decoded = [0; LONGEST + 2];
-            let count = BASE64.decode_slice(digits, &mut decoded).map_err(|_| HashTextProblem::Character)?;
-            if count != size {
-                return Err(HashTextProblem::Length);
-            }
-            bytes.copy_from_slice(&decoded[..size]);
-        } else if sri {
-            // Nix takes the padding of this form as optional, and nixpkgs has hashes without.
-            let mut decoded = [0; LONGEST + 2];
-            let digits = digits.trim_end_matches('=');
-            let count =
-                BASE64_UNPADDED.decode_slice(digits, &mut decoded).map_err(|_| HashTextProblem::Length)?;
-            if count != size {
-                return Err(HashTextProblem::Length);
-            }
-            bytes.copy_from_slice(&decoded[..size]);
+        if sri || length == size.div_ceil(3) * 4 {
+            decode_base64(digits.as_bytes(), bytes)?;
         } else if length == size * 2 {
             decode_base16(digits.as_bytes(), bytes)?;
         } else {
@@ -409,6 +403,20 @@ mod tests {
     }
 
     #[test]
+    fn base_64_is_read_as_leniently_as_nix_reads_it() {
+        let hash = Hash::sha256(b"abc");
+        for text in [
+            "sha256-ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0",
+            "sha256-ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0==",
+            "sha256-ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=io",
+            "sha256-ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa1=",
+            "sha256-ungWv48Bz+pBQUDeXa4iI7AD\nYaOWF3qctBD/YfIAFa0=",
+        ] {
+            assert_eq!(Hash::parse(text, None).unwrap(), hash, "{text}");
+        }
+    }
+
+    #[test]
     fn malformed_hashes_are_errors() {
         for text in [
             "",
@@ -419,6 +427,8 @@ mod tests {
             "sha256-ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
             "ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=",
             "sha256-ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFaaa",
+            "sha256-ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa",
+            "sha256-ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa-=",
             "sha256:1b8m03r63zqhnjf7l5wnldhh7c134ap5vpj0850ymkq1iyzicy5e",
             "md5:\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}",
         ] {

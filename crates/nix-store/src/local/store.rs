@@ -48,7 +48,15 @@ impl LocalStore {
     /// [`Error::NoStore`] if there is none to read, [`Error::UnknownSchema`] if it is of another time, and those of
     /// the file system and the database.
     pub fn open_for(root: StoreRoot, access: Access) -> Result<Self> {
-        let directory = StoreDir::default();
+        Self::open_with_directory(root, StoreDir::default(), access)
+    }
+
+    /// Opens the store below `root`, whose paths are those of `directory` instead of `/nix/store`: what Nix does for
+    /// `NIX_STORE_DIR`. Where the files really lie depends on the root alone.
+    ///
+    /// # Errors
+    /// As for [`Self::open_for`].
+    pub fn open_with_directory(root: StoreRoot, directory: StoreDir, access: Access) -> Result<Self> {
         match access {
             Access::ReadWrite => Self::open_read_write(root, directory),
             Access::ReadOnly => Self::open_read_only(root, directory),
