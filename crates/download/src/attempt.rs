@@ -147,6 +147,11 @@ impl Attempt<'_> {
 }
 
 fn transport(url: &Url, error: reqwest::Error) -> Failure {
+    Failure::Passing { error: unreachable(url, error), wait: None }
+}
+
+/// What the client reports, in the words of the innermost cause.
+pub(crate) fn unreachable(url: &Url, error: reqwest::Error) -> Error {
     let reason = if error.is_timeout() && error.is_connect() {
         "no connection in time".to_owned()
     } else if error.is_timeout() {
@@ -159,8 +164,7 @@ fn transport(url: &Url, error: reqwest::Error) -> Failure {
         }
         cause.to_string()
     };
-    let unreachable = Error::Unreachable { url: shown(url), reason, source: Box::new(error.without_url()) };
-    Failure::Passing { error: unreachable, wait: None }
+    Error::Unreachable { url: shown(url), reason, source: Box::new(error.without_url()) }
 }
 
 fn status(url: &Url, response: &Response) -> Error {

@@ -2,7 +2,7 @@
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use reqwest::Client;
+use reqwest::{Client, ClientBuilder};
 use rustls::{ClientConfig, RootCertStore};
 
 use crate::error::{Error, Result};
@@ -42,14 +42,16 @@ impl Default for Settings {
 }
 
 pub(crate) fn build(settings: &Settings) -> Result<Client> {
-    Client::builder()
+    builder(settings)?.build().map_err(|error| Error::Client { source: error.into() })
+}
+
+pub(crate) fn builder(settings: &Settings) -> Result<ClientBuilder> {
+    Ok(Client::builder()
         .user_agent(&settings.user_agent)
         .connect_timeout(settings.connect_timeout)
         .read_timeout(settings.stall_timeout)
         .pool_max_idle_per_host(settings.connections)
-        .tls_backend_preconfigured(tls()?)
-        .build()
-        .map_err(|error| Error::Client { source: error.into() })
+        .tls_backend_preconfigured(tls()?))
 }
 
 /// TLS by ring, with the system's certificates. A machine without any can still use plain HTTP, whose content is verified

@@ -12,7 +12,8 @@
 //! `http`, `https` and `file` addresses are understood; `http_proxy`, `https_proxy`, `all_proxy` and `no_proxy` are
 //! respected; certificates are checked against the system's store (or the file in `SSL_CERT_FILE` or `NIX_SSL_CERT_FILE`).
 //!
-//! Callers with a tokio runtime use [`Downloader`], those without [`BlockingDownloader`].
+//! Callers with a tokio runtime use [`Downloader`], those without [`BlockingDownloader`]. An [`Exchange`] asks web
+//! interfaces single questions and hands the answers to the caller.
 
 mod attempt;
 mod blocking;
@@ -20,6 +21,7 @@ mod cancellation;
 mod client;
 mod downloader;
 mod error;
+mod exchange;
 mod part;
 mod progress;
 mod request;
@@ -29,6 +31,7 @@ pub use cancellation::Cancellation;
 pub use client::Settings;
 pub use downloader::Downloader;
 pub use error::{Error, Result};
+pub use exchange::{Answer, Exchange, Question};
 pub use progress::{Progress, Silent};
 pub use request::{Expected, Request};
 pub use url::Url;
