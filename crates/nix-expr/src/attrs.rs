@@ -38,12 +38,18 @@ const LAYER_LEAST: usize = 8;
 /// No set has more layers than this.
 const LAYERS: usize = 8;
 
-fn search<'s, 'a>(attrs: &'s [Attr<'a>], name: Symbol) -> Option<&'s Attr<'a>> {
+#[inline]
+fn search_index(attrs: &[Attr<'_>], name: Symbol) -> Option<usize> {
     if attrs.len() < LINEAR_BELOW {
-        attrs.iter().find(|attr| attr.name == name)
+        attrs.iter().position(|attr| attr.name == name)
     } else {
-        attrs.binary_search_by_key(&name, |attr| attr.name).ok().map(|place| &attrs[place])
+        attrs.binary_search_by_key(&name, |attr| attr.name).ok()
     }
+}
+
+#[inline]
+fn search<'s, 'a>(attrs: &'s [Attr<'a>], name: Symbol) -> Option<&'s Attr<'a>> {
+    search_index(attrs, name).map(|index| &attrs[index])
 }
 
 impl<'a> Attrs<'a> {
@@ -71,6 +77,20 @@ impl<'a> Attrs<'a> {
             under = layer.under.get();
         }
         found
+    }
+
+    /// As [`Self::get`]. `place` is where the attribute may be, and is set to where it was found.
+    #[inline]
+    pub fn get_near(&self, name: Symbol, place: &Cell<u32>) -> Option<&'a Attr<'a>> {
+        let own = self.own.get();
+        if let Some(attr) = own.get(place.get() as usize)
+            && attr.name == name
+        {
+            return Some(attr);
+        }
+        let Some(index) = search_index(own, name) else { return self.under.get()?.get(name) };
+        place.set(index as u32);
+        own.get(index)
     }
 
     /// A set of attributes that come sorted by name, each name once.

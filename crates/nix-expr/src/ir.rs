@@ -2,10 +2,12 @@
 //!
 //! Everything here is immutable and lives in the arena of the evaluation.
 
+use std::cell::Cell;
+
 use crate::position::Position;
 use crate::string::NixString;
 use crate::symbol::Symbol;
-use crate::value::PathValue;
+use crate::value::{PathValue, Slot};
 
 /// The number of a delayed expression in [`crate::eval::Evaluator`]'s table. A thunk holds this number rather than a
 /// pointer, so that a thunk with its environment fits the 16 bytes of a value.
@@ -24,13 +26,16 @@ pub enum Lazy<'a> {
     Local { level: u32, slot: u32 },
     /// A global.
     Global(u32),
-    /// Literals and functions, which cost nothing to evaluate.
-    Cheap(&'a Expr<'a>),
+    /// A literal: all evaluations of it share one slot, as nothing tells two of them apart.
+    Constant(&'a Slot<'a>),
+    /// A function, which costs nothing to evaluate.
+    Function(LambdaId),
     /// All else becomes a thunk.
     Delayed(CodeId),
 }
 
-/// An expression.
+/// An expression. It is two words, lies in the node that it is part of, and is passed by value.
+#[derive(Clone, Copy)]
 pub enum Expr<'a> {
     Int(i64),
     Float(f64),
@@ -52,6 +57,7 @@ pub enum Expr<'a> {
         name: Symbol,
         position: Position,
     },
+    Attribute(&'a SelectOne<'a>),
     Select(&'a Select<'a>),
     HasAttr(&'a HasAttr<'a>),
     Call(&'a Call<'a>),
@@ -82,21 +88,33 @@ pub enum Name<'a> {
     Dynamic(&'a Expr<'a>, Position),
 }
 
+/// `target.name`: nearly all selections.
+pub struct SelectOne<'a> {
+    pub target: Expr<'a>,
+    pub name: Symbol,
+    pub position: Position,
+    pub name_position: Position,
+    /// Where the attribute was the last time: one place in the code sees the same set, or sets of one shape, again and
+    /// again.
+    pub place: Cell<u32>,
+}
+
+/// `target.a.b`, with computed names or with `or default`.
 pub struct Select<'a> {
     pub position: Position,
-    pub target: &'a Expr<'a>,
+    pub target: Expr<'a>,
     pub path: &'a [Name<'a>],
-    pub default: Option<&'a Expr<'a>>,
+    pub default: Option<Expr<'a>>,
 }
 
 pub struct HasAttr<'a> {
-    pub target: &'a Expr<'a>,
+    pub target: Expr<'a>,
     pub path: &'a [Name<'a>],
 }
 
 pub struct Call<'a> {
     pub position: Position,
-    pub function: &'a Expr<'a>,
+    pub function: Expr<'a>,
     pub arguments: &'a [Lazy<'a>],
 }
 
@@ -104,9 +122,18 @@ pub struct Call<'a> {
 pub struct Lambda<'a> {
     pub position: Position,
     pub name: Option<Symbol>,
-    pub argument: Option<Symbol>,
-    pub formals: Option<Formals<'a>>,
-    pub body: &'a Expr<'a>,
+    pub parameters: Parameters<'a>,
+    pub body: Expr<'a>,
+}
+
+/// What a function takes.
+pub enum Parameters<'a> {
+    /// `x: y: …`: functions that do nothing but return the next are one function of several parameters, which takes them
+    /// all into one environment. At least one, each with the place of the function that it belongs to; parameter `i` is
+    /// slot `i`.
+    Names(&'a [(Symbol, Position)]),
+    /// `{ … }:` and `argument@{ … }:`
+    Set { argument: Option<Symbol>, formals: Formals<'a> },
 }
 
 pub struct Formals<'a> {
@@ -141,7 +168,7 @@ pub struct Attribute<'a> {
 }
 
 pub struct DynamicAttribute<'a> {
-    pub name: &'a Expr<'a>,
+    pub name: Expr<'a>,
     pub position: Position,
     pub value: Lazy<'a>,
 }
@@ -158,25 +185,25 @@ pub struct Attributes<'a> {
 
 pub struct Let<'a> {
     pub bindings: Attributes<'a>,
-    pub body: &'a Expr<'a>,
+    pub body: Expr<'a>,
 }
 
 pub struct With<'a> {
     pub scope: Lazy<'a>,
-    pub body: &'a Expr<'a>,
+    pub body: Expr<'a>,
 }
 
 pub struct If<'a> {
     pub position: Position,
-    pub condition: &'a Expr<'a>,
-    pub then: &'a Expr<'a>,
-    pub otherwise: &'a Expr<'a>,
+    pub condition: Expr<'a>,
+    pub then: Expr<'a>,
+    pub otherwise: Expr<'a>,
 }
 
 pub struct Assert<'a> {
     pub position: Position,
-    pub condition: &'a Expr<'a>,
-    pub body: &'a Expr<'a>,
+    pub condition: Expr<'a>,
+    pub body: Expr<'a>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -197,13 +224,13 @@ pub enum BinaryOperator {
 pub struct Binary<'a> {
     pub operator: BinaryOperator,
     pub position: Position,
-    pub left: &'a Expr<'a>,
-    pub right: &'a Expr<'a>,
+    pub left: Expr<'a>,
+    pub right: Expr<'a>,
 }
 
 pub struct Concat<'a> {
     pub position: Position,
     /// Whether the result is a string whatever the parts are; otherwise the first part decides.
     pub as_string: bool,
-    pub parts: &'a [(Position, &'a Expr<'a>)],
+    pub parts: &'a [(Position, Expr<'a>)],
 }

@@ -3,7 +3,14 @@
 //! Every file gets a range of a 32-bit space when it is parsed; a [`Position`] is an offset in that space. Lines and
 //! columns are counted only when somebody asks.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
+use std::hash::Hasher;
+
+use bumpalo::Bump;
+use rustc_hash::FxHasher;
+
+use crate::io::EvalIo;
 
 /// A place in some source text. [`Position::NONE`] stands for values that no source text made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -35,12 +42,16 @@ pub enum Origin<'a> {
 
 /// One source text.
 #[derive(Clone, Debug)]
-pub struct SourceFile<'a> {
+struct SourceFile<'a> {
     base: u32,
-    /// Where the text came from.
-    pub origin: Origin<'a>,
-    /// The text itself.
-    pub text: &'a [u8],
+    length: u32,
+    origin: Origin<'a>,
+    /// Where its lines begin.
+    lines: &'a [u32],
+    /// Tells whether a file that is read again is the same.
+    fingerprint: u64,
+    /// The text, unless it can be read again.
+    text: Option<&'a [u8]>,
 }
 
 /// A position as people read it.
@@ -52,25 +63,50 @@ pub struct Location<'a> {
     pub line: u32,
     /// Column in bytes, from 1.
     pub column: u32,
-    /// The text of the line.
-    pub line_text: &'a [u8],
     /// Offset in the text, in bytes.
     pub offset: usize,
 }
 
-/// All source texts of an evaluation.
-#[derive(Default)]
+/// All source texts of an evaluation. Of files only the places of their lines are kept: a NixOS system reads 20 MB of
+/// them, and hardly one is ever quoted.
 pub struct SourceMap<'a> {
+    arena: &'a Bump,
+    io: &'a dyn EvalIo,
     files: RefCell<Vec<SourceFile<'a>>>,
 }
 
+fn fingerprint(text: &[u8]) -> u64 {
+    let mut hasher = FxHasher::default();
+    hasher.write(text);
+    hasher.finish()
+}
+
 impl<'a> SourceMap<'a> {
+    /// A map without texts. `io` reads files again that are to be quoted.
+    pub fn new(arena: &'a Bump, io: &'a dyn EvalIo) -> Self {
+        SourceMap { arena, io, files: RefCell::default() }
+    }
+
     /// Registers a text and returns the position of its first byte, or `None` when 4 GiB of source have been read.
-    pub fn add(&self, origin: Origin<'a>, text: &'a [u8]) -> Option<Position> {
+    pub fn add(&self, origin: Origin<'a>, text: &[u8]) -> Option<Position> {
         let mut files = self.files.borrow_mut();
-        let base = files.last().map_or(1, |last| u64::from(last.base) + last.text.len() as u64 + 1);
+        let base = files.last().map_or(1, |last| u64::from(last.base) + u64::from(last.length) + 1);
         let base = u32::try_from(base + text.len() as u64 + 1).ok().map(|_| base as u32)?;
-        files.push(SourceFile { base, origin, text });
+        let breaks = memchr::memchr_iter(b'\n', text).count();
+        let mut lines = bumpalo::collections::Vec::with_capacity_in(breaks + 1, self.arena);
+        lines.push(0);
+        lines.extend(memchr::memchr_iter(b'\n', text).map(|end| end as u32 + 1));
+        files.push(SourceFile {
+            base,
+            length: text.len() as u32,
+            lines: lines.into_bump_slice(),
+            fingerprint: fingerprint(text),
+            text: match origin {
+                Origin::File(_) => None,
+                Origin::Text(_) => Some(self.arena.alloc_slice_copy(text)),
+            },
+            origin,
+        });
         Some(Position(base))
     }
 
@@ -88,40 +124,71 @@ impl<'a> SourceMap<'a> {
         after.checked_sub(1).map(|index| files[index].clone())
     }
 
-    /// Line, column and source line of a position.
+    /// Line and column of a position.
     pub fn locate(&self, position: Position) -> Option<Location<'a>> {
         let file = self.file(position)?;
-        let offset = ((position.0 - file.base) as usize).min(file.text.len());
-        let before = &file.text[..offset];
-        let line_start = memchr::memrchr(b'\n', before).map_or(0, |index| index + 1);
-        let line_end =
-            memchr::memchr(b'\n', &file.text[offset..]).map_or(file.text.len(), |index| offset + index);
-        let line = memchr::memchr_iter(b'\n', before).count() as u32 + 1;
-        let line_text = &file.text[line_start..line_end];
-        let line_text = line_text.strip_suffix(b"\r").unwrap_or(line_text);
-        Some(Location {
-            origin: file.origin,
-            line,
-            column: (offset - line_start) as u32 + 1,
-            line_text,
-            offset,
+        let offset = (position.0 - file.base).min(file.length);
+        let line = file.lines.partition_point(|start| *start <= offset);
+        let column = offset - file.lines[line - 1] + 1;
+        Some(Location { origin: file.origin, line: line as u32, column, offset: offset as usize })
+    }
+
+    /// The text that a position lies in, and its offset there. `None` if the file is not any more as it was when it was
+    /// read.
+    pub(crate) fn file_text(&self, position: Position) -> Option<(Cow<'a, [u8]>, usize)> {
+        let file = self.file(position)?;
+        let text = match (file.text, &file.origin) {
+            (Some(text), _) => Cow::Borrowed(text),
+            (None, Origin::File(path)) => match crate::builtins::bundled_file(path) {
+                Some(text) => Cow::Borrowed(text.as_bytes()),
+                None => Cow::Owned(self.io.read_file(crate::eval::os_path(path)).ok()?),
+            },
+            (None, Origin::Text(_)) => return None,
+        };
+        let same = text.len() == file.length as usize && fingerprint(&text) == file.fingerprint;
+        same.then(|| {
+            let offset = ((position.0 - file.base) as usize).min(text.len());
+            (text, offset)
         })
+    }
+
+    /// The source line of a position, without its end, as far as [`Self::file_text`] has it.
+    pub fn line_text(&self, position: Position) -> Option<Vec<u8>> {
+        let (text, offset) = self.file_text(position)?;
+        let start = memchr::memrchr(b'\n', &text[..offset]).map_or(0, |index| index + 1);
+        let end = memchr::memchr(b'\n', &text[offset..]).map_or(text.len(), |index| offset + index);
+        let line = &text[start..end];
+        Some(line.strip_suffix(b"\r").unwrap_or(line).to_vec())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::file_system::{FileSystemIo, FileSystemOptions};
 
     #[test]
     fn positions_are_found_again() {
-        let map = SourceMap::default();
-        let first = map.add(Origin::Text("one"), b"ab\ncd").unwrap();
-        let second = map.add(Origin::File(b"/f"), b"xy\nz\n").unwrap();
-        let place = map.locate(Position(first.0 + 4)).unwrap();
-        assert_eq!((place.line, place.column, place.line_text), (2, 2, &b"cd"[..]));
-        let place = map.locate(Position(second.0 + 3)).unwrap();
-        assert_eq!((place.origin, place.line, place.column), (Origin::File(b"/f"), 2, 1));
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("f");
+        std::fs::write(&path, "xy\nz\n").unwrap();
+        let path = path.to_str().unwrap().as_bytes();
+        let arena = Bump::new();
+        let io = FileSystemIo::new(FileSystemOptions::default());
+        let map = SourceMap::new(&arena, &io);
+        let first = map.add(Origin::Text("one"), b"ab\r\ncd").unwrap();
+        let second = map.add(Origin::File(path), b"xy\nz\n").unwrap();
+        let at = |position: Position| {
+            let place = map.locate(position).unwrap();
+            (place.origin, place.line, place.column)
+        };
+        assert_eq!(at(Position(first.0 + 1)), (Origin::Text("one"), 1, 2));
+        assert_eq!(map.line_text(first).unwrap(), b"ab");
+        assert_eq!(at(Position(first.0 + 5)), (Origin::Text("one"), 2, 2));
+        assert_eq!(at(Position(second.0 + 3)), (Origin::File(path), 2, 1));
+        assert_eq!(map.line_text(Position(second.0 + 3)).unwrap(), b"z");
         assert_eq!(map.locate(Position::NONE), None);
+        std::fs::write(directory.path().join("f"), "other").unwrap();
+        assert_eq!(map.line_text(second), None, "a changed file is not quoted");
     }
 }

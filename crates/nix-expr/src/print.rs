@@ -24,7 +24,8 @@ pub(crate) fn quoted(bytes: &[u8], out: &mut Vec<u8>) {
 
 const RESERVED: &[&[u8]] = &[b"if", b"then", b"else", b"assert", b"with", b"let", b"in", b"rec", b"inherit"];
 
-fn write_name(name: &[u8], out: &mut Vec<u8>) {
+/// A name as it is written in code, with quotes where it needs them.
+pub(crate) fn write_name(name: &[u8], out: &mut Vec<u8>) {
     let is_identifier = name.first().is_some_and(|first| first.is_ascii_alphabetic() || *first == b'_')
         && name.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'\'' | b'-'))
         && !RESERVED.contains(&name);
@@ -40,6 +41,18 @@ pub(crate) fn attr_name(name: &[u8]) -> String {
     let mut out = Vec::new();
     write_name(name, &mut out);
     String::from_utf8_lossy(&out).into_owned()
+}
+
+/// A path. Files that are part of the language are shown as they are looked up.
+pub(crate) fn path(bytes: &[u8], out: &mut Vec<u8>) {
+    match bytes.strip_prefix(crate::builtins::BUNDLED_PREFIX) {
+        Some(name) => {
+            out.extend_from_slice(b"<nix/");
+            out.extend_from_slice(name);
+            out.push(b'>');
+        }
+        None => out.extend_from_slice(bytes),
+    }
 }
 
 /// A float with six significant digits, zeros at the end left out.
@@ -92,11 +105,6 @@ pub(crate) fn print<'a>(e: &Evaluator<'a>, value: Value<'a>) -> Vec<u8> {
     printer.out
 }
 
-/// A value for `builtins.trace`.
-pub(crate) fn shallow<'a>(e: &Evaluator<'a>, value: Value<'a>) -> String {
-    String::from_utf8_lossy(&print(e, value)).into_owned()
-}
-
 /// A value in a few words.
 pub(crate) fn brief<'a>(e: &Evaluator<'a>, value: Value<'a>) -> String {
     let limits = Some(Limits { items: 4, bytes: 60, depth: 2 });
@@ -117,7 +125,7 @@ impl<'a> Printer<'_, 'a> {
             Value::Int(number) => self.out.extend_from_slice(number.to_string().as_bytes()),
             Value::Float(number) => self.out.extend_from_slice(float(number).as_bytes()),
             Value::String(string) => self.string(string.bytes),
-            Value::Path(path) => self.out.extend_from_slice(path.bytes),
+            Value::Path(path) => crate::print::path(path.bytes, &mut self.out),
             Value::List(list) => {
                 // Nix knows a short list again only by its place, a longer one by its content's.
                 let key = match slot {
@@ -139,7 +147,11 @@ impl<'a> Printer<'_, 'a> {
                 self.out.push(b']');
             }
             Value::Attrs(attrs) => self.attrs(attrs, depth),
-            Value::Lambda(..) => self.out.extend_from_slice(b"<LAMBDA>"),
+            Value::Lambda(..) | Value::PartialLambda(_) => self.out.extend_from_slice(b"<LAMBDA>"),
+            // Nix has this one written in its own language.
+            Value::Builtin(builtin) if builtin.name == "derivation" => {
+                self.out.extend_from_slice(b"<LAMBDA>")
+            }
             Value::Builtin(_) => self.out.extend_from_slice(b"<PRIMOP>"),
             Value::Partial(_) => self.out.extend_from_slice(b"<PRIMOP-APP>"),
             Value::Blackhole => self.out.extend_from_slice("«potential infinite recursion»".as_bytes()),

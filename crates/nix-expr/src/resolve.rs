@@ -2,19 +2,25 @@
 //!
 //! An environment is made by functions, `let`, `rec`, `with` and the sources of `inherit (…)`. A variable bound by one of
 //! the first three is a (level, slot) pair; one that is bound nowhere is an error unless a `with` is around it.
-//! Lookup costs one step however deep scopes nest: for every symbol there is a stack of its bindings.
+//! Lookup costs one step however deep scopes nest: for every symbol there is the place where it is bound.
+
+use std::cell::Cell;
 
 use bumpalo::Bump;
+use bumpalo::collections::Vec;
 use rustc_hash::FxHashMap;
 
-use crate::ir::{self, BinaryOperator, CodeId, Expr, LambdaId, Lazy, Name, Scope};
+use crate::ir::{self, BinaryOperator, CodeId, Expr, LambdaId, Lazy, Name, Parameters, Scope};
 use crate::position::Position;
 use crate::stack::StackLimit;
 use crate::string::{ContextId, NixString};
 use crate::symbol::{Symbol, SymbolTable, known};
 use crate::syntax::SyntaxError;
-use crate::syntax::ast::{Ast, AttrName, AttrSet, AttrValue, Binary, Operator, SetId, Tree};
-use crate::value::PathValue;
+use crate::syntax::ast::{self, Ast, AttrName, AttrSet, AttrValue, Binary, Operator, SetId, Tree};
+use crate::value::{List, PathValue, Value};
+
+/// Functions of more parameters are several functions.
+const PARAMETERS_MOST: usize = 8;
 
 /// Where a name is bound.
 #[derive(Clone, Copy)]
@@ -30,15 +36,15 @@ enum Binding {
 /// The code of an evaluation: delayed expressions and functions by number.
 #[derive(Default)]
 pub struct CodeTable<'a> {
-    pub(crate) delayed: Vec<&'a Expr<'a>>,
-    pub(crate) lambdas: Vec<&'a ir::Lambda<'a>>,
+    pub(crate) delayed: std::vec::Vec<Expr<'a>>,
+    pub(crate) lambdas: std::vec::Vec<&'a ir::Lambda<'a>>,
 }
 
 /// Why code could not be lowered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ResolveError {
     /// A variable that nothing binds, with the names in scope that look like it.
-    Undefined { name: Symbol, position: Position, similar: Vec<String> },
+    Undefined { name: Symbol, position: Position, similar: std::vec::Vec<String> },
     /// Other mistakes.
     Syntax(SyntaxError),
 }
@@ -46,56 +52,70 @@ pub enum ResolveError {
 /// Lowers syntax trees of one evaluation.
 pub struct Resolver<'a> {
     arena: &'a Bump,
-    bindings: Vec<Vec<Binding>>,
+    /// What every symbol is bound to at the place at hand.
+    bindings: std::vec::Vec<Option<Binding>>,
 }
 
 impl<'a> Resolver<'a> {
     /// A resolver that knows the globals by their numbers.
     pub fn new(arena: &'a Bump, globals: &FxHashMap<Symbol, u32>) -> Self {
-        let mut resolver = Resolver { arena, bindings: Vec::new() };
+        let mut resolver = Resolver { arena, bindings: std::vec::Vec::new() };
         for (name, number) in globals {
-            resolver.stack(*name).push(Binding::Global(*number));
+            resolver.set(*name, Some(Binding::Global(*number)));
         }
         resolver
     }
 
-    fn stack(&mut self, name: Symbol) -> &mut Vec<Binding> {
+    /// Binds a symbol, and returns what it was bound to before.
+    fn set(&mut self, name: Symbol, binding: Option<Binding>) -> Option<Binding> {
         let index = name.0 as usize;
         if index >= self.bindings.len() {
-            self.bindings.resize_with(index + 1, Vec::new);
+            self.bindings.resize(index + 1, None);
         }
-        &mut self.bindings[index]
+        std::mem::replace(&mut self.bindings[index], binding)
     }
 
-    /// Lowers a tree. `scope` are names that the outermost environment binds, in the order of its slots.
+    /// Lowers a tree, which lies in `scratch`. `scope` are names that the outermost environment binds, in the order of
+    /// its slots.
     ///
     /// # Errors
     /// A variable that nothing binds.
-    pub fn lower(
+    pub fn lower<'t>(
         &mut self,
-        tree: &Tree<'_>,
+        tree: &'t Tree<'t>,
+        scratch: &'t Bump,
         scope: &[Symbol],
         symbols: &SymbolTable<'a>,
         code: &mut CodeTable<'a>,
         stack: StackLimit,
-    ) -> Result<&'a Expr<'a>> {
+    ) -> Result<Expr<'a>> {
         let mut pass = Pass {
             resolver: self,
             tree,
             symbols,
             code,
             stack,
+            scratch,
             depth: 0,
-            bound: Vec::new(),
-            withs: Vec::new(),
+            bound: Vec::new_in(scratch),
+            withs: Vec::new_in(scratch),
         };
         for (slot, name) in scope.iter().enumerate() {
             pass.bind(*name, slot as u32);
         }
         let result = pass.expression(tree.root);
         pass.unbind(0);
-        result.map(|expr| &*self.arena.alloc(expr))
+        result
     }
+}
+
+fn undefined<T>(name: Symbol, position: Position, similar: std::vec::Vec<String>) -> Result<T> {
+    Err(Box::new(ResolveError::Undefined { name, position, similar }))
+}
+
+fn too_deep<T>() -> Result<T> {
+    let message = "expression is nested too deeply".to_owned();
+    Err(Box::new(ResolveError::Syntax(SyntaxError { message, position: Position::NONE })))
 }
 
 struct Pass<'r, 't, 'a> {
@@ -104,26 +124,30 @@ struct Pass<'r, 't, 'a> {
     symbols: &'r SymbolTable<'a>,
     code: &'r mut CodeTable<'a>,
     stack: StackLimit,
+    /// For what is needed while lowering only.
+    scratch: &'t Bump,
     /// Environments around the expression at hand; the outermost is 0.
     depth: u32,
-    /// Names bound by this pass, innermost last.
-    bound: Vec<Symbol>,
+    /// Names bound by this pass, innermost last, with what they were bound to before.
+    bound: Vec<'t, (Symbol, Option<Binding>)>,
     /// Depths of the environments of the enclosing `with`s.
-    withs: Vec<u32>,
+    withs: Vec<'t, u32>,
 }
 
-type Result<T> = std::result::Result<T, ResolveError>;
+/// Mistakes are rare and boxed, so that code is returned in registers.
+type Result<T> = std::result::Result<T, Box<ResolveError>>;
 
 impl<'t, 'a> Pass<'_, 't, 'a> {
     fn bind(&mut self, name: Symbol, slot: u32) {
-        let depth = self.depth;
-        self.resolver.stack(name).push(Binding::Local { depth, slot });
-        self.bound.push(name);
+        let before = self.resolver.set(name, Some(Binding::Local { depth: self.depth, slot }));
+        self.bound.push((name, before));
     }
 
     fn unbind(&mut self, mark: usize) {
-        for name in self.bound.drain(mark..) {
-            self.resolver.bindings[name.0 as usize].pop();
+        while self.bound.len() > mark
+            && let Some((name, before)) = self.bound.pop()
+        {
+            self.resolver.set(name, before);
         }
     }
 
@@ -148,17 +172,27 @@ impl<'t, 'a> Pass<'_, 't, 'a> {
         self.resolver.arena.alloc(value)
     }
 
-    fn slice<T>(&self, values: Vec<T>) -> &'a [T] {
-        self.resolver.arena.alloc_slice_fill_iter(values)
+    /// A slice of what `lower` makes of each item. What it lowers goes to the arena as well, behind the slice.
+    fn slice<I, T>(
+        &mut self,
+        items: impl IntoIterator<Item = I, IntoIter: ExactSizeIterator>,
+        mut lower: impl FnMut(&mut Self, I) -> Result<T>,
+    ) -> Result<&'a [T]> {
+        let items = items.into_iter();
+        let mut slice = Vec::with_capacity_in(items.len(), self.resolver.arena);
+        for item in items {
+            slice.push(lower(self, item)?);
+        }
+        Ok(slice.into_bump_slice())
     }
 
     fn string(&self, bytes: &[u8]) -> &'a NixString<'a> {
         let bytes = self.resolver.arena.alloc_slice_copy(bytes);
-        self.alloc(NixString { bytes, context: ContextId::EMPTY })
+        self.alloc(NixString::new(bytes, ContextId::EMPTY))
     }
 
     fn binding(&self, name: Symbol) -> Option<Binding> {
-        self.resolver.bindings.get(name.0 as usize).and_then(|stack| stack.last()).copied()
+        self.resolver.bindings.get(name.0 as usize).copied().flatten()
     }
 
     fn variable(&mut self, name: Symbol, position: Position) -> Result<Expr<'a>> {
@@ -167,19 +201,17 @@ impl<'t, 'a> Pass<'_, 't, 'a> {
                 Ok(Expr::Local { level: self.depth - depth, slot, position })
             }
             Some(Binding::Global(number)) => Ok(Expr::Global(number)),
-            None if self.withs.is_empty() => {
-                Err(ResolveError::Undefined { name, position, similar: self.similar(name) })
-            }
+            None if self.withs.is_empty() => undefined(name, position, self.similar(name)),
             None => {
-                let levels = self.withs.iter().rev().map(|depth| self.depth - depth).collect();
-                let levels = self.slice(levels);
+                let levels = self.withs.iter().rev().map(|depth| self.depth - depth);
+                let levels = self.resolver.arena.alloc_slice_fill_iter(levels);
                 Ok(Expr::Dynamic(self.alloc(ir::Dynamic { name, position, levels })))
             }
         }
     }
 
-    fn similar(&self, name: Symbol) -> Vec<String> {
-        let bound = self.resolver.bindings.iter().enumerate().filter(|(_, stack)| !stack.is_empty());
+    fn similar(&self, name: Symbol) -> std::vec::Vec<String> {
+        let bound = self.resolver.bindings.iter().enumerate().filter(|(_, binding)| binding.is_some());
         crate::suggest::closest(
             self.symbols.name(name),
             bound.map(|(index, _)| self.symbols.name(Symbol(index as u32))),
@@ -203,45 +235,40 @@ impl<'t, 'a> Pass<'_, 't, 'a> {
 
     fn thunk(&mut self, expr: Expr<'a>) -> Lazy<'a> {
         let id = CodeId(self.code.delayed.len() as u32);
-        let expr = self.alloc(expr);
         self.code.delayed.push(expr);
         Lazy::Delayed(id)
     }
 
     fn delay(&mut self, expr: Expr<'a>) -> Lazy<'a> {
-        match expr {
-            Expr::Local { level, slot, .. } => Lazy::Local { level, slot },
-            Expr::Global(number) => Lazy::Global(number),
-            Expr::Int(_) | Expr::Float(_) | Expr::String(_) | Expr::Path(_) | Expr::Lambda(_) => {
-                Lazy::Cheap(self.alloc(expr))
-            }
-            Expr::List([]) => Lazy::Cheap(self.alloc(expr)),
-            expr => self.thunk(expr),
-        }
-    }
-
-    fn strict(&mut self, ast: &'t Ast<'t>) -> Result<&'a Expr<'a>> {
-        let expr = self.expression(ast)?;
-        Ok(self.alloc(expr))
+        let constant = match expr {
+            Expr::Local { level, slot, .. } => return Lazy::Local { level, slot },
+            Expr::Global(number) => return Lazy::Global(number),
+            Expr::Lambda(id) => return Lazy::Function(id),
+            Expr::Int(number) => Value::Int(number),
+            Expr::Float(number) => Value::Float(number),
+            Expr::String(string) => Value::String(string),
+            Expr::Path(path) => Value::Path(path),
+            Expr::List([]) => Value::List(self.alloc(List { items: &[] })),
+            expr => return self.thunk(expr),
+        };
+        Lazy::Constant(self.alloc(Cell::new(constant)))
     }
 
     fn path(&mut self, path: &'t [AttrName<'t>]) -> Result<&'a [Name<'a>]> {
-        let names = path
-            .iter()
-            .map(|name| {
-                Ok(match *name {
-                    AttrName::Static(symbol, position) => Name::Static(symbol, position),
-                    AttrName::Dynamic(ast, position) => Name::Dynamic(self.strict(ast)?, position),
-                })
+        self.slice(path, |pass, name| {
+            Ok(match *name {
+                AttrName::Static(symbol, position) => Name::Static(symbol, position),
+                AttrName::Dynamic(ast, position) => {
+                    let name = pass.expression(ast)?;
+                    Name::Dynamic(pass.alloc(name), position)
+                }
             })
-            .collect::<Result<Vec<_>>>()?;
-        Ok(self.slice(names))
+        })
     }
 
     fn expression(&mut self, ast: &'t Ast<'t>) -> Result<Expr<'a>> {
         if self.stack.exhausted() {
-            let message = "expression is nested too deeply".to_owned();
-            return Err(ResolveError::Syntax(SyntaxError { message, position: Position::NONE }));
+            return too_deep();
         }
         Ok(match ast {
             Ast::Int(number) => Expr::Int(*number),
@@ -258,40 +285,37 @@ impl<'t, 'a> Pass<'_, 't, 'a> {
                 let entries = self.variable(known::NIX_PATH, *position)?;
                 let entries = self.delay(entries);
                 let path = self.delay(Expr::String(self.string(path)));
-                let arguments = self.slice(vec![entries, path]);
-                Expr::Call(self.alloc(ir::Call {
-                    position: *position,
-                    function: self.alloc(function),
-                    arguments,
-                }))
+                let arguments = self.resolver.arena.alloc_slice_copy(&[entries, path]);
+                Expr::Call(self.alloc(ir::Call { position: *position, function, arguments }))
             }
             Ast::Select { position, target, path, default } => {
-                let target = self.strict(target)?;
+                let target = self.expression(target)?;
+                if let ([AttrName::Static(name, name_position)], None) = (path, default) {
+                    let (name, name_position) = (*name, *name_position);
+                    let place = Cell::new(0);
+                    let select = ir::SelectOne { target, name, position: *position, name_position, place };
+                    return Ok(Expr::Attribute(self.alloc(select)));
+                }
                 let path = self.path(path)?;
-                let default = default.map(|default| self.strict(default)).transpose()?;
+                let default = default.map(|default| self.expression(default)).transpose()?;
                 Expr::Select(self.alloc(ir::Select { position: *position, target, path, default }))
             }
             Ast::HasAttr { target, path } => {
-                let target = self.strict(target)?;
+                let target = self.expression(target)?;
                 let path = self.path(path)?;
                 Expr::HasAttr(self.alloc(ir::HasAttr { target, path }))
             }
             Ast::Call { position, function, arguments } => {
                 // `f a` applied to `b` is the same call as `f a b`.
-                let mut function = *function;
-                let mut groups = vec![*arguments];
+                let (mut function, mut count) = (*function, arguments.len());
                 while let Ast::Call { function: inner, arguments, .. } = function {
-                    groups.push(arguments);
+                    count += arguments.len();
                     function = inner;
                 }
-                let function = self.strict(function)?;
-                let arguments = groups
-                    .into_iter()
-                    .rev()
-                    .flatten()
-                    .map(|argument| self.lazy(argument))
-                    .collect::<Result<Vec<_>>>()?;
-                let arguments = self.slice(arguments);
+                let function = self.expression(function)?;
+                let mut all = Vec::with_capacity_in(count, self.resolver.arena);
+                self.arguments(ast, &mut all)?;
+                let arguments = all.into_bump_slice();
                 Expr::Call(self.alloc(ir::Call { position: *position, function, arguments }))
             }
             Ast::Lambda(lambda) => self.lambda(lambda)?,
@@ -301,32 +325,32 @@ impl<'t, 'a> Pass<'_, 't, 'a> {
                 Expr::Attrs(self.alloc(attributes))
             }
             Ast::Let(set, body) => self.let_in(*set, body)?,
-            Ast::List(items) => {
-                let items = items.iter().map(|item| self.lazy(item)).collect::<Result<Vec<_>>>()?;
-                Expr::List(self.slice(items))
-            }
+            Ast::List(items) => Expr::List(self.slice(*items, |pass, item| pass.lazy(item))?),
             Ast::With { scope, body, .. } => {
                 let scope = self.lazy(scope)?;
                 let body = self.scoped([], |pass| {
                     pass.withs.push(pass.depth);
-                    let body = pass.strict(body);
+                    let body = pass.expression(body);
                     pass.withs.pop();
                     body
                 })?;
                 Expr::With(self.alloc(ir::With { scope, body }))
             }
             Ast::If { position, condition, then, otherwise } => {
-                let condition = self.strict(condition)?;
-                let then = self.strict(then)?;
-                let otherwise = self.strict(otherwise)?;
+                let condition = self.expression(condition)?;
+                let then = self.expression(then)?;
+                let otherwise = self.expression(otherwise)?;
                 Expr::If(self.alloc(ir::If { position: *position, condition, then, otherwise }))
             }
             Ast::Assert { position, condition, body } => {
-                let condition = self.strict(condition)?;
-                let body = self.strict(body)?;
+                let condition = self.expression(condition)?;
+                let body = self.expression(body)?;
                 Expr::Assert(self.alloc(ir::Assert { position: *position, condition, body }))
             }
-            Ast::Not(operand) => Expr::Not(self.strict(operand)?, Position::NONE),
+            Ast::Not(operand) => {
+                let operand = self.expression(operand)?;
+                Expr::Not(self.alloc(operand), Position::NONE)
+            }
             Ast::Binary(operator, position, left, right) => {
                 let operator = match operator {
                     Binary::Equal => BinaryOperator::Equal,
@@ -343,14 +367,25 @@ impl<'t, 'a> Pass<'_, 't, 'a> {
                 self.operator(*operator, *position, left, right)?
             }
             Ast::Concat { position, as_string, parts } => {
-                let parts = parts
-                    .iter()
-                    .map(|(position, part)| Ok((*position, self.strict(part)?)))
-                    .collect::<Result<Vec<_>>>()?;
-                let parts = self.slice(parts);
+                let parts =
+                    self.slice(*parts, |pass, (position, part)| Ok((*position, pass.expression(part)?)))?;
                 Expr::Concat(self.alloc(ir::Concat { position: *position, as_string: *as_string, parts }))
             }
         })
+    }
+
+    /// The arguments of a call, behind those of the call that its function is.
+    fn arguments(&mut self, ast: &'t Ast<'t>, all: &mut Vec<'a, Lazy<'a>>) -> Result<()> {
+        if self.stack.exhausted() {
+            return too_deep();
+        }
+        if let Ast::Call { function, arguments, .. } = ast {
+            self.arguments(function, all)?;
+            for argument in *arguments {
+                all.push(self.lazy(argument)?);
+            }
+        }
+        Ok(())
     }
 
     fn binary(
@@ -360,8 +395,8 @@ impl<'t, 'a> Pass<'_, 't, 'a> {
         left: &'t Ast<'t>,
         right: &'t Ast<'t>,
     ) -> Result<Expr<'a>> {
-        let left = self.strict(left)?;
-        let right = self.strict(right)?;
+        let left = self.expression(left)?;
+        let right = self.expression(right)?;
         Ok(Expr::Binary(self.alloc(ir::Binary { operator, position, left, right })))
     }
 
@@ -383,45 +418,63 @@ impl<'t, 'a> Pass<'_, 't, 'a> {
             return self.binary(direct, position, left, right);
         }
         let function = self.variable(name, position)?;
-        let arguments = vec![self.lazy(left)?, self.lazy(right)?];
-        let arguments = self.slice(arguments);
-        Ok(Expr::Call(self.alloc(ir::Call { position, function: self.alloc(function), arguments })))
+        let arguments = self.slice([left, right], Self::lazy)?;
+        Ok(Expr::Call(self.alloc(ir::Call { position, function, arguments })))
     }
 
     fn lambda(&mut self, lambda: &'t crate::syntax::ast::Lambda<'t>) -> Result<Expr<'a>> {
-        let mut formals: Vec<_> = lambda.formals.iter().flat_map(|formals| formals.list).collect();
-        formals.sort_unstable_by_key(|formal| formal.name);
-        let slots: Vec<Symbol> =
-            lambda.argument.into_iter().chain(formals.iter().map(|formal| formal.name)).collect();
-        let (list, body) = self.scoped(slots, |pass| {
-            let offset = usize::from(lambda.argument.is_some());
-            let list = formals
-                .iter()
-                .enumerate()
-                .map(|(place, formal)| {
-                    let default = formal.default.map(|default| pass.lazy_binding(default, offset + place));
-                    let default = default.transpose()?;
-                    Ok(ir::Formal { name: formal.name, position: formal.position, default })
-                })
-                .collect::<Result<Vec<_>>>()?;
-            Ok((list, pass.strict(lambda.body)?))
-        })?;
-        let list = self.slice(list);
-        let formals = lambda.formals.as_ref().map(|formals| ir::Formals { list, ellipsis: formals.ellipsis });
+        let (parameters, body) = match &lambda.formals {
+            Some(formals) => self.formals(lambda, formals)?,
+            None => self.chain(lambda)?,
+        };
         let id = LambdaId(self.code.lambdas.len() as u32);
-        let lambda = self.alloc(ir::Lambda {
-            position: lambda.position,
-            name: lambda.name.get(),
-            argument: lambda.argument,
-            formals,
-            body,
-        });
-        self.code.lambdas.push(lambda);
+        let (position, name) = (lambda.position, lambda.name.get());
+        self.code.lambdas.push(self.resolver.arena.alloc(ir::Lambda { position, name, parameters, body }));
         Ok(Expr::Lambda(id))
     }
 
+    /// `x: y: …`
+    fn chain(&mut self, first: &'t ast::Lambda<'t>) -> Result<(Parameters<'a>, Expr<'a>)> {
+        let mut names = Vec::new_in(self.scratch);
+        names.extend(first.argument.map(|name| (name, first.position)));
+        let mut body = first.body;
+        while let Ast::Lambda(ast::Lambda {
+            argument: Some(name), formals: None, position, body: next, ..
+        }) = body
+            && names.len() < PARAMETERS_MOST
+            && names.iter().all(|(known, _)| known != name)
+        {
+            names.push((*name, *position));
+            body = next;
+        }
+        let body = self.scoped(names.iter().map(|(name, _)| *name), |pass| pass.expression(body))?;
+        Ok((Parameters::Names(self.resolver.arena.alloc_slice_copy(&names)), body))
+    }
+
+    /// `{ … }: …`
+    fn formals(
+        &mut self,
+        lambda: &'t ast::Lambda<'t>,
+        formals: &'t ast::Formals<'t>,
+    ) -> Result<(Parameters<'a>, Expr<'a>)> {
+        let mut sorted = Vec::with_capacity_in(formals.list.len(), self.scratch);
+        sorted.extend(formals.list);
+        sorted.sort_unstable_by_key(|formal| formal.name);
+        let names = lambda.argument.into_iter().chain(sorted.iter().map(|formal| formal.name));
+        let (list, body) = self.scoped(names, |pass| {
+            let offset = usize::from(lambda.argument.is_some());
+            let list = pass.slice(sorted.iter().enumerate(), |pass, (place, formal)| {
+                let default = formal.default.map(|default| pass.lazy_binding(default, offset + place));
+                Ok(ir::Formal { name: formal.name, position: formal.position, default: default.transpose()? })
+            })?;
+            Ok((list, pass.expression(lambda.body)?))
+        })?;
+        let formals = ir::Formals { list, ellipsis: formals.ellipsis };
+        Ok((Parameters::Set { argument: lambda.argument, formals }, body))
+    }
+
     fn let_in(&mut self, set: SetId, body: &'t Ast<'t>) -> Result<Expr<'a>> {
-        let (bindings, body) = self.bindings(self.tree.set(set), true, |pass| pass.strict(body))?;
+        let (bindings, body) = self.bindings(self.tree.set(set), true, |pass| pass.expression(body))?;
         Ok(Expr::Let(self.alloc(ir::Let { bindings, body })))
     }
 
@@ -440,64 +493,50 @@ impl<'t, 'a> Pass<'_, 't, 'a> {
         recursive: bool,
         inside: impl FnOnce(&mut Self) -> Result<T>,
     ) -> Result<(ir::Attributes<'a>, T)> {
-        let mut attrs = set.attrs.clone();
+        let mut attrs = Vec::with_capacity_in(set.attrs.len(), self.scratch);
+        attrs.extend_from_slice(&set.attrs);
         attrs.sort_unstable_by_key(|attr| attr.name);
         // `inherit name;` means the name outside, so it is resolved before the set's own names are bound.
-        let mut outer = Vec::new();
-        for attr in &attrs {
-            if matches!(attr.value, AttrValue::Inherited) {
-                let variable = self.variable(attr.name, attr.position)?;
-                outer.push(self.delay(variable));
-            }
+        let mut outer = Vec::new_in(self.scratch);
+        for attr in attrs.iter().filter(|attr| matches!(attr.value, AttrValue::Inherited)) {
+            let variable = self.variable(attr.name, attr.position)?;
+            outer.push(self.delay(variable));
         }
-        let names: Vec<Symbol> =
-            if recursive { attrs.iter().map(|attr| attr.name).collect() } else { Vec::new() };
         let lower = |pass: &mut Self| {
             let mut outer = outer.into_iter();
-            let sources = set.sources.iter().map(|source| pass.lazy(source)).collect::<Result<Vec<_>>>()?;
-            let mut attributes = Vec::with_capacity(attrs.len());
+            let sources = pass.slice(&set.sources, |pass, source| pass.lazy(source))?;
             // `__overrides` may replace any slot later.
             let overridden = attrs.iter().any(|attr| attr.name == known::OVERRIDES);
-            for (place, attr) in attrs.iter().enumerate() {
+            let attributes = pass.slice(attrs.iter().enumerate(), |pass, (place, attr)| {
                 let shared = if overridden { 0 } else { place };
                 let (value, scope) = match attr.value {
                     AttrValue::Plain(ast) if recursive => (pass.lazy_binding(ast, shared)?, Scope::Own),
                     AttrValue::Plain(ast) => (pass.lazy(ast)?, Scope::Own),
                     AttrValue::Inherited => match outer.next() {
                         Some(value) => (value, Scope::Outer),
-                        None => continue,
+                        None => return undefined(attr.name, attr.position, std::vec::Vec::new()),
                     },
                     AttrValue::From(slot) => {
                         let expr = Expr::FromSource { slot, name: attr.name, position: attr.position };
                         (pass.delay(expr), Scope::Sources)
                     }
                 };
-                attributes.push(ir::Attribute { name: attr.name, position: attr.position, value, scope });
-            }
-            let dynamic = set
-                .dynamic
-                .iter()
-                .map(|attr| {
-                    let name = pass.strict(attr.name)?;
-                    Ok(ir::DynamicAttribute { name, position: attr.position, value: pass.lazy(attr.value)? })
-                })
-                .collect::<Result<Vec<_>>>()?;
+                Ok(ir::Attribute { name: attr.name, position: attr.position, value, scope })
+            })?;
+            let dynamic = pass.slice(&set.dynamic, |pass, attr| {
+                let name = pass.expression(attr.name)?;
+                Ok(ir::DynamicAttribute { name, position: attr.position, value: pass.lazy(attr.value)? })
+            })?;
             let inner = inside(pass)?;
             Ok((sources, attributes, dynamic, inner))
         };
         let (sources, attributes, dynamic, inner) =
-            if recursive { self.scoped(names, lower)? } else { lower(self)? };
+            if recursive { self.scoped(attrs.iter().map(|attr| attr.name), lower)? } else { lower(self)? };
         let overrides = recursive
             .then(|| attributes.iter().position(|attr| attr.name == known::OVERRIDES))
             .flatten()
             .map(|place| place as u32);
-        let attributes = ir::Attributes {
-            recursive,
-            attributes: self.slice(attributes),
-            dynamic: self.slice(dynamic),
-            sources: self.slice(sources),
-            overrides,
-        };
+        let attributes = ir::Attributes { recursive, attributes, dynamic, sources, overrides };
         Ok((attributes, inner))
     }
 }

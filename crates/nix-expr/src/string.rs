@@ -3,10 +3,12 @@
 //! A string remembers the store paths that went into it. Most strings have no context and most contexts recur, so a
 //! context is a number of a hash-consed set, and unions are remembered.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 use bumpalo::Bump;
 use rustc_hash::FxHashMap;
+
+use crate::symbol::Symbol;
 
 /// A byte string with its context. Strings of the language are bytes, not text, and hold no NUL.
 #[derive(Debug, PartialEq, Eq)]
@@ -15,7 +17,18 @@ pub struct NixString<'a> {
     pub bytes: &'a [u8],
     /// What the string depends on.
     pub context: ContextId,
+    /// The symbol of the bytes, or [`Symbol::UNKNOWN`] if it was not looked up yet.
+    pub(crate) symbol: Cell<Symbol>,
 }
+
+impl<'a> NixString<'a> {
+    /// A string.
+    pub fn new(bytes: &'a [u8], context: ContextId) -> Self {
+        NixString { bytes, context, symbol: Cell::new(Symbol::UNKNOWN) }
+    }
+}
+
+const _: () = assert!(std::mem::size_of::<NixString<'static>>() == 24, "there are hundreds of thousands");
 
 /// The number of a context in its [`ContextTable`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]

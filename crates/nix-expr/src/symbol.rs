@@ -4,28 +4,45 @@
 //! distinct byte string becomes a [`Symbol`] once. Symbols compare by number; whatever is shown to the user, or whose
 //! order the language defines, is sorted by [`SymbolTable::name`].
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 use bumpalo::Bump;
 use rustc_hash::FxHashMap;
 
 use crate::string::{ContextId, NixString};
+use crate::value::{Slot, Value};
 
 /// An interned name. Numbers are handed out in order of first use and mean nothing outside their table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Symbol(pub(crate) u32);
 
+impl Symbol {
+    /// No symbol.
+    pub(crate) const UNKNOWN: Symbol = Symbol(u32::MAX);
+}
+
 /// The names seen in one evaluation.
 pub struct SymbolTable<'a> {
     arena: &'a Bump,
-    numbers: RefCell<FxHashMap<&'a [u8], Symbol>>,
-    names: RefCell<Vec<&'a NixString<'a>>>,
+    /// Names of up to fifteen bytes, which nearly all are, by their bytes and length as one number: looking one up
+    /// compares numbers and touches no other memory.
+    short: RefCell<FxHashMap<u128, Symbol>>,
+    long: RefCell<FxHashMap<&'a [u8], Symbol>>,
+    names: RefCell<Vec<&'a Slot<'a>>>,
+    /// The first eight bytes of every name as a number that sorts as they do.
+    prefixes: RefCell<Vec<u64>>,
 }
 
 impl<'a> SymbolTable<'a> {
     /// A table that holds the [well-known names](known).
     pub fn new(arena: &'a Bump) -> Self {
-        let table = SymbolTable { arena, numbers: RefCell::default(), names: RefCell::default() };
+        let table = SymbolTable {
+            arena,
+            short: RefCell::default(),
+            long: RefCell::default(),
+            names: RefCell::default(),
+            prefixes: RefCell::default(),
+        };
         for name in known::NAMES {
             table.intern(name.as_bytes());
         }
@@ -34,20 +51,55 @@ impl<'a> SymbolTable<'a> {
 
     /// The symbol of a name.
     pub fn intern(&self, name: &[u8]) -> Symbol {
-        if let Some(symbol) = self.numbers.borrow().get(name) {
-            return *symbol;
+        match short_key(name) {
+            Some(key) => *self.short.borrow_mut().entry(key).or_insert_with(|| self.add(name)),
+            None => match self.find(name) {
+                Some(symbol) => symbol,
+                None => {
+                    let symbol = self.add(name);
+                    self.long.borrow_mut().insert(self.name(symbol), symbol);
+                    symbol
+                }
+            },
         }
+    }
+
+    /// The symbol of a string's text. The string remembers it, so that names which are values again and again, such as
+    /// those in the code of `removeAttrs set [ "name" ]`, are looked up once.
+    pub fn intern_string(&self, string: &NixString<'_>) -> Symbol {
+        if string.symbol.get() == Symbol::UNKNOWN {
+            string.symbol.set(self.intern(string.bytes));
+        }
+        string.symbol.get()
+    }
+
+    fn add(&self, name: &[u8]) -> Symbol {
         let mut names = self.names.borrow_mut();
         let symbol = Symbol(names.len() as u32);
-        let bytes: &'a [u8] = self.arena.alloc_slice_copy(name);
-        names.push(self.arena.alloc(NixString { bytes, context: ContextId::EMPTY }));
-        self.numbers.borrow_mut().insert(bytes, symbol);
+        let string = NixString::new(self.arena.alloc_slice_copy(name), ContextId::EMPTY);
+        string.symbol.set(symbol);
+        let mut prefix = [0; 8];
+        let length = name.len().min(8);
+        prefix[..length].copy_from_slice(&name[..length]);
+        self.prefixes.borrow_mut().push(u64::from_be_bytes(prefix));
+        names.push(self.arena.alloc(Cell::new(Value::String(self.arena.alloc(string)))));
         symbol
     }
 
     /// The symbol of a name, if it was ever interned: a name that was not cannot be an attribute of any set.
     pub fn find(&self, name: &[u8]) -> Option<Symbol> {
-        self.numbers.borrow().get(name).copied()
+        match short_key(name) {
+            Some(key) => self.short.borrow().get(&key).copied(),
+            None => self.long.borrow().get(name).copied(),
+        }
+    }
+
+    /// As [`Self::find`], for a string's text; remembered as in [`Self::intern_string`].
+    pub fn find_string(&self, string: &NixString<'_>) -> Option<Symbol> {
+        if string.symbol.get() == Symbol::UNKNOWN {
+            string.symbol.set(self.find(string.bytes)?);
+        }
+        Some(string.symbol.get())
     }
 
     /// The bytes of a symbol's name.
@@ -55,9 +107,24 @@ impl<'a> SymbolTable<'a> {
         self.string(symbol).bytes
     }
 
-    /// The name as a string value, made once so that `attrNames` allocates nothing for it.
+    /// The name as a string.
     pub fn string(&self, symbol: Symbol) -> &'a NixString<'a> {
+        match self.slot(symbol).get() {
+            Value::String(string) => string,
+            _ => self.string(known::EMPTY),
+        }
+    }
+
+    /// The name as a string value in a slot, made once so that `attrNames` allocates nothing for it.
+    pub fn slot(&self, symbol: Symbol) -> &'a Slot<'a> {
         self.names.borrow()[symbol.0 as usize]
+    }
+
+    /// Compares the names of two symbols, bytewise: the order of the language.
+    pub fn compare(&self, a: Symbol, b: Symbol) -> std::cmp::Ordering {
+        let prefixes = self.prefixes.borrow();
+        let prefix = |symbol: Symbol| prefixes[symbol.0 as usize];
+        prefix(a).cmp(&prefix(b)).then_with(|| self.name(a).cmp(self.name(b)))
     }
 
     /// How many symbols exist.
@@ -69,6 +136,15 @@ impl<'a> SymbolTable<'a> {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
+}
+
+/// A short name as a number.
+fn short_key(name: &[u8]) -> Option<u128> {
+    let mut key = [0; 16];
+    let (text, length) = key.split_at_mut(15);
+    text.get_mut(..name.len())?.copy_from_slice(name);
+    length[0] = name.len() as u8;
+    Some(u128::from_le_bytes(key))
 }
 
 /// Names that the evaluator itself looks up: their numbers are constants.

@@ -36,6 +36,8 @@ pub enum Value<'a> {
     Attrs(&'a Attrs<'a>),
     /// A function of the language.
     Lambda(LambdaId, &'a Environment<'a>),
+    /// A function of several parameters with some of its arguments.
+    PartialLambda(&'a PartialLambda<'a>),
     /// A builtin function.
     Builtin(&'static Builtin),
     /// A builtin function with some of its arguments.
@@ -65,6 +67,16 @@ pub struct PathValue<'a> {
 pub struct List<'a> {
     /// Its elements.
     pub items: &'a [&'a Slot<'a>],
+}
+
+/// A function of the language that waits for more arguments.
+pub struct PartialLambda<'a> {
+    /// The function.
+    pub lambda: LambdaId,
+    /// The environment that it was defined in.
+    pub scope: &'a Environment<'a>,
+    /// The arguments so far.
+    pub arguments: &'a [&'a Slot<'a>],
 }
 
 /// A builtin that waits for more arguments.
@@ -144,7 +156,7 @@ impl Value<'_> {
             Value::Path(_) => "path",
             Value::List(_) => "list",
             Value::Attrs(_) => "set",
-            Value::Lambda(..) | Value::Builtin(_) | Value::Partial(_) => "lambda",
+            Value::Lambda(..) | Value::PartialLambda(_) | Value::Builtin(_) | Value::Partial(_) => "lambda",
             Value::Thunk(..)
             | Value::Application(_)
             | Value::MappedItem(..)
@@ -166,7 +178,7 @@ impl Value<'_> {
             Value::Path(_) => "a path",
             Value::List(_) => "a list",
             Value::Attrs(_) => "a set",
-            Value::Lambda(..) => "a function",
+            Value::Lambda(..) | Value::PartialLambda(_) => "a function",
             Value::Builtin(_) => "a built-in function",
             Value::Partial(_) => "a partially applied built-in function",
             Value::Blackhole => "a value that is being evaluated",

@@ -138,11 +138,10 @@ impl<'a> Evaluator<'a> {
                 continue;
             }
             let name = self.in_context(
-                self.expect_plain(name, attribute.position),
+                self.expect_name(name, attribute.position),
                 attribute.position,
                 "while evaluating the name of a dynamic attribute",
             )?;
-            let name = self.symbols.intern(name);
             if let Some(first) = all.iter().find(|attr| attr.name == name) {
                 let place =
                     self.sources.locate(first.position).map(|place| format!(" at line {}", place.line));

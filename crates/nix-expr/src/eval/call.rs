@@ -1,45 +1,36 @@
 //! Calling functions.
 
 use std::cell::Cell;
+use std::sync::atomic::Ordering;
 
 use super::{Evaluated, Evaluator};
 use crate::attrs::Attrs;
-use crate::builtins::{ARITY_MOST, Builtin};
+use crate::builtins::Builtin;
 use crate::error::{Error, ErrorKind, Failure, FrameText};
-use crate::ir::{Call, Formals, Lambda, LambdaId};
+use crate::ir::{Call, Formals, Lambda, LambdaId, Parameters};
 use crate::position::Position;
-use crate::symbol::known;
-use crate::value::{Environment, Partial, Slot, Value, Variables};
+use crate::symbol::{Symbol, known};
+use crate::value::{Environment, Partial, PartialLambda, Slot, Value, Variables};
+
+/// Calls of more arguments are rare.
+const ARGUMENTS_FEW: usize = 6;
 
 impl<'a> Evaluator<'a> {
     pub(super) fn eval_call(&self, call: &'a Call<'a>, environment: &'a Environment<'a>) -> Evaluated<'a> {
-        let mut function = self.eval(call.function, environment)?;
-        let position = call.position;
-        let mut rest = call.arguments;
-        while let Some((next, behind)) = rest.split_first() {
-            function = match function {
-                Value::Lambda(id, scope) => {
-                    let argument = self.delay(*next, environment)?;
-                    rest = behind;
-                    self.call_lambda(id, scope, argument, position)?
-                }
-                Value::Builtin(builtin) if rest.len() >= builtin.arity => {
-                    let (now, later) = rest.split_at(builtin.arity);
-                    let mut arguments = [self.null_slot; ARITY_MOST];
-                    for (argument, lazy) in arguments.iter_mut().zip(now) {
-                        *argument = self.delay(*lazy, environment)?;
-                    }
-                    rest = later;
-                    self.call_builtin(builtin, &arguments[..builtin.arity], position)?
-                }
-                other => {
-                    let argument = self.delay(*next, environment)?;
-                    rest = behind;
-                    self.call(other, &[argument], position)?
-                }
-            };
+        let function = self.eval(call.function, environment)?;
+        let mut few = [self.null_slot; ARGUMENTS_FEW];
+        let mut many = Vec::new();
+        let arguments = match few.get_mut(..call.arguments.len()) {
+            Some(few) => few,
+            None => {
+                many.resize(call.arguments.len(), self.null_slot);
+                &mut many[..]
+            }
+        };
+        for (argument, lazy) in arguments.iter_mut().zip(call.arguments) {
+            *argument = self.delay(*lazy, environment)?;
         }
-        Ok(function)
+        self.call(function, arguments, call.position)
     }
 
     /// Calls a function with arguments, one after the other.
@@ -55,8 +46,43 @@ impl<'a> Evaluator<'a> {
         while let Some((next, behind)) = rest.split_first() {
             function = match function {
                 Value::Lambda(id, scope) => {
-                    rest = behind;
-                    self.call_lambda(id, scope, next, position)?
+                    let lambda = self.lambda(id)?;
+                    let inner = match &lambda.parameters {
+                        Parameters::Names([_]) => {
+                            rest = behind;
+                            self.arena.alloc(Environment { up: Some(scope), slots: Variables::One(next) })
+                        }
+                        Parameters::Names(names) => match rest.split_at_checked(names.len()) {
+                            Some((now, later)) => {
+                                rest = later;
+                                self.bind_names(scope, &[], now)
+                            }
+                            None => return Ok(self.partial_lambda(id, scope, rest)),
+                        },
+                        Parameters::Set { argument: name, formals } => {
+                            rest = behind;
+                            self.bind_formals(lambda, *name, formals, scope, next, position)?
+                        }
+                    };
+                    self.enter(lambda, inner, position)?
+                }
+                Value::PartialLambda(partial) => {
+                    let lambda = self.lambda(partial.lambda)?;
+                    let wanted = match &lambda.parameters {
+                        Parameters::Names(names) => names.len(),
+                        Parameters::Set { .. } => 1,
+                    };
+                    match rest.split_at_checked(wanted - partial.arguments.len()) {
+                        Some((now, later)) => {
+                            rest = later;
+                            let inner = self.bind_names(partial.scope, partial.arguments, now);
+                            self.enter(lambda, inner, position)?
+                        }
+                        None => {
+                            let all = [partial.arguments, rest].concat();
+                            return Ok(self.partial_lambda(partial.lambda, partial.scope, &all));
+                        }
+                    }
                 }
                 Value::Builtin(builtin) => {
                     let count = builtin.arity.min(rest.len());
@@ -100,6 +126,49 @@ impl<'a> Evaluator<'a> {
         Ok(function)
     }
 
+    /// The code of a function of the language, and where the function is: one that has some of its arguments is the one
+    /// inside that takes the next.
+    pub(crate) fn function_code(
+        &self,
+        value: Value<'a>,
+    ) -> Result<Option<(&'a Lambda<'a>, Position)>, Error> {
+        let (id, taken) = match value {
+            Value::Lambda(id, _) => (id, 0),
+            Value::PartialLambda(partial) => (partial.lambda, partial.arguments.len()),
+            _ => return Ok(None),
+        };
+        let lambda = self.lambda(id)?;
+        let position = match &lambda.parameters {
+            Parameters::Names(names) => names.get(taken).map_or(lambda.position, |(_, position)| *position),
+            Parameters::Set { .. } => lambda.position,
+        };
+        Ok(Some((lambda, position)))
+    }
+
+    /// A function of several parameters that does not have all its arguments yet.
+    fn partial_lambda(
+        &self,
+        lambda: LambdaId,
+        scope: &'a Environment<'a>,
+        arguments: &[&'a Slot<'a>],
+    ) -> Value<'a> {
+        let arguments = self.arena.alloc_slice_copy(arguments);
+        Value::PartialLambda(self.arena.alloc(PartialLambda { lambda, scope, arguments }))
+    }
+
+    /// The environment of a function's body.
+    fn bind_names(
+        &self,
+        scope: &'a Environment<'a>,
+        first: &[&'a Slot<'a>],
+        last: &[&'a Slot<'a>],
+    ) -> &'a Environment<'a> {
+        let mut variables = bumpalo::collections::Vec::with_capacity_in(first.len() + last.len(), self.arena);
+        variables.extend(first.iter().chain(last).map(|argument| Cell::new(*argument)));
+        let slots = Variables::Many(variables.into_bump_slice());
+        self.arena.alloc(Environment { up: Some(scope), slots })
+    }
+
     #[cold]
     fn not_a_function<T>(&self, value: Value<'a>, position: Position) -> Result<T, Error> {
         let shown = crate::print::brief(self, value);
@@ -114,6 +183,10 @@ impl<'a> Evaluator<'a> {
         position: Position,
         body: impl FnOnce() -> Result<T, Error>,
     ) -> Result<T, Error> {
+        // Whatever takes long makes calls.
+        if self.interrupted.load(Ordering::Relaxed) {
+            return self.fail(ErrorKind::Interrupted, Position::NONE, "interrupted");
+        }
         let depth = self.call_depth.get();
         if depth >= self.settings.max_call_depth {
             return self.too_deep(position);
@@ -150,36 +223,21 @@ impl<'a> Evaluator<'a> {
         })
     }
 
-    fn call_lambda(
+    /// Evaluates a function's body.
+    fn enter(
         &self,
-        id: LambdaId,
-        scope: &'a Environment<'a>,
-        argument: &'a Slot<'a>,
+        lambda: &'a Lambda<'a>,
+        environment: &'a Environment<'a>,
         position: Position,
     ) -> Evaluated<'a> {
-        let lambda = self.lambda(id)?;
-        let environment = match &lambda.formals {
-            None => self.arena.alloc(Environment { up: Some(scope), slots: Variables::One(argument) }),
-            Some(formals) => self.bind_formals(lambda, formals, scope, argument, position)?,
-        };
         self.deeper(position, || self.eval(lambda.body, environment))
             .map_err(|error| self.while_calling(error, lambda, position))
     }
 
     #[cold]
     fn while_calling(&self, mut error: Error, lambda: &'a Lambda<'a>, position: Position) -> Error {
-        if error.frames.len() < 64 {
-            let text = match lambda.name {
-                Some(name) => {
-                    let name = String::from_utf8_lossy(self.symbols.name(name));
-                    FrameText::Owned(format!("while calling '{name}'"))
-                }
-                None => FrameText::Static("while calling a function"),
-            };
-            error.frame(position, text);
-        } else {
-            error.frame(position, FrameText::Static("while calling a function"));
-        }
+        let text = lambda.name.map_or(FrameText::Static("while calling a function"), FrameText::Calling);
+        error.frame(position, text);
         error
     }
 
@@ -193,6 +251,7 @@ impl<'a> Evaluator<'a> {
     fn bind_formals(
         &self,
         lambda: &'a Lambda<'a>,
+        name: Option<Symbol>,
         formals: &'a Formals<'a>,
         scope: &'a Environment<'a>,
         argument: &'a Slot<'a>,
@@ -205,7 +264,7 @@ impl<'a> Evaluator<'a> {
                 return result.map_err(|error| self.while_calling(error, lambda, position));
             }
         };
-        let offset = usize::from(lambda.argument.is_some());
+        let offset = usize::from(name.is_some());
         let variables: &'a [Cell<&'a Slot<'a>>] =
             self.arena.alloc_slice_fill_with(formals.list.len() + offset, |_| Cell::new(self.null_slot));
         let environment: &'a Environment<'a> =
@@ -268,7 +327,7 @@ impl<'a> Evaluator<'a> {
         let message = format!(
             "function {} called with unexpected argument '{}'",
             self.function_name(lambda),
-            String::from_utf8_lossy(name)
+            crate::print::attr_name(name)
         );
         let mut error = Failure::new(ErrorKind::Arguments, lambda.position, message);
         error.suggestions =

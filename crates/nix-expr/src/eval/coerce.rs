@@ -42,7 +42,7 @@ impl<'a> Evaluator<'a> {
         let mut context = ContextId::EMPTY;
         self.coerce_into(value, position, coercion, &mut out, &mut context)?;
         let bytes = self.arena.alloc_slice_copy(&out);
-        Ok(self.arena.alloc(NixString { bytes, context }))
+        Ok(self.arena.alloc(NixString::new(bytes, context)))
     }
 
     /// Appends a value as a string, and adds what it depends on to `context`.

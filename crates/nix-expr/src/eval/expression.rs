@@ -1,7 +1,7 @@
 //! Evaluating expressions.
 
 use super::{Coercion, Evaluated, Evaluator, Number};
-use crate::attrs::Attrs;
+use crate::attrs::{Attr, Attrs};
 use crate::error::{Error, ErrorKind};
 use crate::ir::{self, BinaryOperator, Expr, Name};
 use crate::position::Position;
@@ -11,26 +11,27 @@ use crate::value::{Environment, Value, Variables};
 
 impl<'a> Evaluator<'a> {
     /// Evaluates an expression to its outermost constructor.
-    pub(crate) fn eval(&self, expr: &'a Expr<'a>, environment: &'a Environment<'a>) -> Evaluated<'a> {
+    pub(crate) fn eval(&self, expr: Expr<'a>, environment: &'a Environment<'a>) -> Evaluated<'a> {
         match expr {
-            Expr::Int(number) => Ok(Value::Int(*number)),
-            Expr::Float(number) => Ok(Value::Float(*number)),
+            Expr::Int(number) => Ok(Value::Int(number)),
+            Expr::Float(number) => Ok(Value::Float(number)),
             Expr::String(string) => Ok(Value::String(string)),
             Expr::Path(path) => Ok(Value::Path(path)),
-            Expr::Lambda(id) => Ok(Value::Lambda(*id, environment)),
-            Expr::Global(number) => self.force(&self.globals[*number as usize], Position::NONE),
+            Expr::Lambda(id) => Ok(Value::Lambda(id, environment)),
+            Expr::Global(number) => self.force(&self.globals[number as usize], Position::NONE),
             Expr::Local { level, slot, position } => {
-                self.force(self.variable(environment, *level, *slot)?, *position)
+                self.force(self.variable(environment, level, slot)?, position)
             }
             _ => self.eval_compound(expr, environment),
         }
     }
 
     #[inline(never)]
-    fn eval_compound(&self, expr: &'a Expr<'a>, environment: &'a Environment<'a>) -> Evaluated<'a> {
+    fn eval_compound(&self, expr: Expr<'a>, environment: &'a Environment<'a>) -> Evaluated<'a> {
         self.check_stack(Position::NONE)?;
         match expr {
             Expr::Call(call) => self.eval_call(call, environment),
+            Expr::Attribute(select) => self.select_one(select, environment),
             Expr::Select(select) => self.select(select, environment),
             Expr::Attrs(attributes) => self.eval_attributes(attributes, environment),
             Expr::Let(binding) => {
@@ -47,12 +48,12 @@ impl<'a> Evaluator<'a> {
             Expr::Concat(concat) => self.concat(concat, environment),
             Expr::Binary(binary) => self.binary(binary, environment),
             Expr::Not(operand, position) => {
-                let truth = self.eval(operand, environment)?;
-                Ok(Value::Bool(!self.expect_bool(truth, *position)?))
+                let truth = self.eval(*operand, environment)?;
+                Ok(Value::Bool(!self.expect_bool(truth, position)?))
             }
             Expr::List(items) => {
                 let mut slots = bumpalo::collections::Vec::with_capacity_in(items.len(), self.arena);
-                for item in *items {
+                for item in items {
                     slots.push(self.delay(*item, environment)?);
                 }
                 Ok(Value::List(self.arena.alloc(crate::value::List { items: slots.into_bump_slice() })))
@@ -66,13 +67,13 @@ impl<'a> Evaluator<'a> {
             }
             Expr::Dynamic(variable) => self.dynamic_variable(variable, environment),
             Expr::FromSource { slot, name, position } => {
-                let source = self.variable(environment, 0, *slot)?;
+                let source = self.variable(environment, 0, slot)?;
                 let attrs = self.in_context(
-                    self.force_attrs(source, *position),
-                    *position,
+                    self.force_attrs(source, position),
+                    position,
                     "while evaluating the source of an inherited attribute",
                 )?;
-                self.attribute(attrs, *name, *position)
+                self.attribute(attrs, name, position)
             }
             Expr::Assert(assertion) => {
                 let truth = self.eval(assertion.condition, environment)?;
@@ -85,7 +86,7 @@ impl<'a> Evaluator<'a> {
                 }
                 self.eval(assertion.body, environment)
             }
-            Expr::CurrentPosition(position) => Ok(self.position_value(*position)),
+            Expr::CurrentPosition(position) => Ok(self.position_value(position)),
             simple => self.eval(simple, environment),
         }
     }
@@ -93,7 +94,8 @@ impl<'a> Evaluator<'a> {
     /// The message of a failed assertion, with its source text up to the end of the condition.
     fn assertion_text(&self, position: Position) -> String {
         let condition = self.sources.locate(position).and_then(|place| {
-            let text = place.line_text.get(place.column as usize - 1..)?.strip_prefix(b"assert")?;
+            let line = self.sources.line_text(position)?;
+            let text = line.get(place.column as usize - 1..)?.strip_prefix(b"assert")?;
             let end = memchr::memchr(b';', text)?;
             Some(String::from_utf8_lossy(text[..end].trim_ascii()).into_owned())
         });
@@ -158,15 +160,26 @@ impl<'a> Evaluator<'a> {
         match name {
             Name::Static(symbol, position) => Ok((symbol, position)),
             Name::Dynamic(expr, position) => {
-                let value = self.eval(expr, environment)?;
-                Ok((self.symbols.intern(self.expect_plain(value, position)?), position))
+                let value = self.eval(*expr, environment)?;
+                Ok((self.expect_name(value, position)?, position))
             }
         }
     }
 
     /// The value of an attribute that must be there.
     pub(crate) fn attribute(&self, attrs: &'a Attrs<'a>, name: Symbol, position: Position) -> Evaluated<'a> {
-        match attrs.get(name) {
+        self.found_attribute(attrs, attrs.get(name), name, position)
+    }
+
+    #[inline(always)]
+    fn found_attribute(
+        &self,
+        attrs: &'a Attrs<'a>,
+        found: Option<&'a Attr<'a>>,
+        name: Symbol,
+        position: Position,
+    ) -> Evaluated<'a> {
+        match found {
             Some(attr) => self
                 .force(attr.value, position)
                 .map_err(|error| self.while_evaluating_attribute(error, &[name], attr.position)),
@@ -186,6 +199,18 @@ impl<'a> Evaluator<'a> {
         let mut error = crate::error::Failure::new(ErrorKind::MissingAttribute, position, message);
         error.suggestions = self.similar_attributes(attrs, bytes);
         Err(error)
+    }
+
+    fn select_one(&self, select: &'a ir::SelectOne<'a>, environment: &'a Environment<'a>) -> Evaluated<'a> {
+        match self.eval(select.target, environment)? {
+            Value::Attrs(attrs) => {
+                let found = attrs.get_near(select.name, &select.place);
+                self.found_attribute(attrs, found, select.name, select.name_position)
+            }
+            other => self
+                .type_error(select.position, "a set", other)
+                .map_err(|error| self.while_selecting(error, select.name, select.name_position)),
+        }
     }
 
     fn select(&self, select: &'a ir::Select<'a>, environment: &'a Environment<'a>) -> Evaluated<'a> {
@@ -237,9 +262,8 @@ impl<'a> Evaluator<'a> {
 
     fn binary(&self, binary: &'a ir::Binary<'a>, environment: &'a Environment<'a>) -> Evaluated<'a> {
         let position = binary.position;
-        let truth = |expr: &'a Expr<'a>| {
-            self.eval(expr, environment).and_then(|value| self.expect_bool(value, position))
-        };
+        let truth =
+            |expr: Expr<'a>| self.eval(expr, environment).and_then(|value| self.expect_bool(value, position));
         match binary.operator {
             BinaryOperator::And => Ok(Value::Bool(truth(binary.left)? && truth(binary.right)?)),
             BinaryOperator::Or => Ok(Value::Bool(truth(binary.left)? || truth(binary.right)?)),
@@ -307,13 +331,13 @@ impl<'a> Evaluator<'a> {
     fn concat(&self, concat: &'a ir::Concat<'a>, environment: &'a Environment<'a>) -> Evaluated<'a> {
         let mut parts = concat.parts.iter();
         let Some((first_position, first)) = parts.next() else { return Ok(self.string(b"")) };
-        let first = self.eval(first, environment)?;
+        let first = self.eval(*first, environment)?;
         if !concat.as_string
             && let Value::Int(_) | Value::Float(_) = first
         {
             let mut sum = self.number(first, *first_position)?;
             for (position, part) in parts {
-                let value = self.eval(part, environment)?;
+                let value = self.eval(*part, environment)?;
                 sum = match (sum, value) {
                     (Number::Int(a), Value::Int(b)) => match a.checked_add(b) {
                         Some(sum) => Number::Int(sum),
@@ -334,15 +358,19 @@ impl<'a> Evaluator<'a> {
         }
         let is_path = !concat.as_string && matches!(first, Value::Path(_));
         let coercion = Coercion { more: false, copy: !is_path };
-        let mut out = Vec::new();
+        // Nested strings find no buffer here and make one.
+        let mut out = self.text.take();
+        out.clear();
         let mut context = ContextId::EMPTY;
         self.coerce_into(first, *first_position, coercion, &mut out, &mut context)?;
         for (position, part) in parts {
-            let value = self.eval(part, environment)?;
+            let value = self.eval(*part, environment)?;
             self.coerce_into(value, *position, coercion, &mut out, &mut context)?;
         }
         if !is_path {
-            return Ok(self.string_with(&out, context));
+            let string = self.string_with(&out, context);
+            self.text.set(out);
+            return Ok(string);
         }
         if !context.is_empty() {
             return self.fail(

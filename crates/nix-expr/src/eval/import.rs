@@ -15,7 +15,7 @@ use crate::position::{Origin, Position};
 use crate::resolve::ResolveError;
 use crate::string::ContextId;
 use crate::symbol::Symbol;
-use crate::syntax::{ParseOptions, SyntaxError, parse};
+use crate::syntax::{ParseOptions, SyntaxError, parse, show};
 use crate::value::{Environment, Slot, Value, Variables};
 
 /// As many links in one path are taken for a loop.
@@ -38,7 +38,10 @@ impl<'a> Evaluator<'a> {
             IoError::Unsupported { .. } => ErrorKind::Unsupported,
             IoError::HashMismatch { .. } | IoError::Store { .. } | IoError::Invalid(_) => ErrorKind::Value,
             IoError::Failed { .. } => ErrorKind::Build,
-            IoError::Io { .. } | IoError::NotFound { .. } => ErrorKind::Io,
+            IoError::Io { .. } | IoError::NotFound { .. } | IoError::Untracked { .. } => ErrorKind::Io,
+            IoError::Fetch { .. } => ErrorKind::Fetch,
+            IoError::Integrity { .. } => ErrorKind::Integrity,
+            IoError::NotPinned { .. } => ErrorKind::Restricted,
         };
         let mut message = error.to_string();
         let mut source = std::error::Error::source(&error);
@@ -179,7 +182,7 @@ impl<'a> Evaluator<'a> {
     }
 
     /// A slot that evaluates an expression when it is needed.
-    fn thunk(&self, expr: &'a Expr<'a>, environment: &'a Environment<'a>) -> &'a Slot<'a> {
+    pub(super) fn thunk(&self, expr: Expr<'a>, environment: &'a Environment<'a>) -> &'a Slot<'a> {
         let mut code = self.code.borrow_mut();
         let id = crate::ir::CodeId(code.delayed.len() as u32);
         code.delayed.push(expr);
@@ -203,22 +206,19 @@ impl<'a> Evaluator<'a> {
         self.eval(expr, environment)
     }
 
-    fn parse_file(&self, file: &[u8], scope: &[Symbol], position: Position) -> Result<&'a Expr<'a>, Error> {
+    fn parse_file(&self, file: &[u8], scope: &[Symbol], position: Position) -> Result<Expr<'a>, Error> {
         let text = match crate::builtins::bundled_file(file) {
             Some(text) => text.as_bytes().to_vec(),
-            None => self.io.read_file(os_path(file)).or_else(|error| self.io_error(position, error))?,
+            None => {
+                self.io.read_file(os_path(file)).or_else(|error| self.file_error(file, position, error))?
+            }
         };
         let file: &'a [u8] = self.arena.alloc_slice_copy(file);
         self.parse(&text, Origin::File(file), path::parent(file), scope)
     }
 
     /// Parses text that is no file; relative paths are meant from `directory`.
-    pub(crate) fn parse_text(
-        &self,
-        text: &[u8],
-        name: &str,
-        directory: &[u8],
-    ) -> Result<&'a Expr<'a>, Error> {
+    pub(crate) fn parse_text(&self, text: &[u8], name: &str, directory: &[u8]) -> Result<Expr<'a>, Error> {
         self.parse(text, Origin::Text(self.arena.alloc_str(name)), directory, &[])
     }
 
@@ -227,15 +227,27 @@ impl<'a> Evaluator<'a> {
         self.eval(expr, self.root)
     }
 
-    fn parse(
+    /// Parses and resolves a text; returns what it was understood as.
+    pub(crate) fn show_parsed(&self, text: &[u8], name: &str, directory: &[u8]) -> Result<Vec<u8>, Error> {
+        self.parse_text(text, name, directory)?;
+        let home = self.io.environment_variable(b"HOME");
+        let options = ParseOptions {
+            base_directory: directory,
+            home: home.as_deref(),
+            pipe_operators: self.settings.features.has(crate::settings::Feature::PipeOperators),
+        };
+        let scratch = Bump::new();
+        let tree = parse(text, Position::NONE, options, &self.symbols, &scratch, self.stack);
+        Ok(show(&tree.map_err(|error| syntax_failure(*error))?, &self.symbols))
+    }
+
+    pub(super) fn parse(
         &self,
         text: &[u8],
         origin: Origin<'a>,
         directory: &[u8],
         scope: &[Symbol],
-    ) -> Result<&'a Expr<'a>, Error> {
-        // Kept for messages, which show source lines.
-        let text: &'a [u8] = self.arena.alloc_slice_copy(text);
+    ) -> Result<Expr<'a>, Error> {
         let Some(base) = self.sources.add(origin, text) else {
             return self.fail(ErrorKind::Value, Position::NONE, "more than 4 GiB of source text");
         };
@@ -243,21 +255,32 @@ impl<'a> Evaluator<'a> {
         let options = ParseOptions {
             base_directory: directory,
             home: home.as_deref(),
-            pipe_operators: self.settings.pipe_operators,
+            pipe_operators: self.settings.features.has(crate::settings::Feature::PipeOperators),
         };
-        let scratch = Bump::new();
-        let tree = parse(text, base, options, &self.symbols, &scratch, self.stack).map_err(syntax_failure)?;
+        let result = self.lower(text, base, options, scope, &self.scratch.borrow());
+        self.scratch.borrow_mut().reset();
+        result
+    }
+
+    fn lower(
+        &self,
+        text: &[u8],
+        base: Position,
+        options: ParseOptions<'_>,
+        scope: &[Symbol],
+        scratch: &Bump,
+    ) -> Result<Expr<'a>, Error> {
+        let tree = parse(text, base, options, &self.symbols, scratch, self.stack)
+            .map_err(|error| syntax_failure(*error))?;
         let mut resolver = self.resolver.borrow_mut();
         let mut code = self.code.borrow_mut();
-        resolver.lower(&tree, scope, &self.symbols, &mut code, self.stack).map_err(|error| match error {
+        let lowered = resolver.lower(&tree, scratch, scope, &self.symbols, &mut code, self.stack);
+        lowered.map_err(|error| match *error {
             ResolveError::Syntax(error) => syntax_failure(error),
             ResolveError::Undefined { name, position, similar } => {
                 let name = String::from_utf8_lossy(self.symbols.name(name)).into_owned();
-                let mut failure = Failure::new(
-                    ErrorKind::UndefinedVariable,
-                    position,
-                    format!("undefined variable '{name}'"),
-                );
+                let message = format!("undefined variable '{name}'");
+                let mut failure = Failure::new(ErrorKind::UndefinedVariable, position, message);
                 failure.suggestions = similar;
                 failure
             }

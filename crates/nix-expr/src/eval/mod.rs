@@ -9,11 +9,14 @@ mod coerce;
 mod compare;
 mod expression;
 mod import;
+mod missing;
 mod number;
+mod scope;
 mod store;
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicBool;
 
 use bumpalo::Bump;
 use rustc_hash::FxHashMap;
@@ -49,6 +52,10 @@ pub struct Evaluator<'a> {
     pub(crate) io: &'a dyn EvalIo,
     code: RefCell<CodeTable<'a>>,
     resolver: RefCell<Resolver<'a>>,
+    /// For text that is put together.
+    pub(crate) text: Cell<Vec<u8>>,
+    /// For syntax trees, which are needed only while a file is lowered.
+    scratch: RefCell<Bump>,
     pub(crate) globals: &'a [Slot<'a>],
     root: &'a Environment<'a>,
     /// A slot that holds `null`; also stands where a slot is not made yet.
@@ -57,6 +64,7 @@ pub struct Evaluator<'a> {
     pub(crate) empty_attrs: &'a Attrs<'a>,
     stack: StackLimit,
     call_depth: Cell<u32>,
+    interrupted: &'a AtomicBool,
     imports: RefCell<FxHashMap<&'a [u8], &'a Slot<'a>>>,
     resolved: RefCell<FxHashMap<&'a [u8], &'a [u8]>>,
     copied: RefCell<FxHashMap<&'a [u8], &'a NixString<'a>>>,
@@ -86,11 +94,13 @@ impl<'a> Evaluator<'a> {
         let evaluator = Evaluator {
             arena,
             contexts: ContextTable::new(arena),
-            sources: SourceMap::default(),
+            sources: SourceMap::new(arena, io),
             settings,
             io,
             code: RefCell::default(),
             resolver: RefCell::new(Resolver::new(arena, &numbers)),
+            text: Cell::default(),
+            scratch: RefCell::default(),
             globals: arena.alloc_slice_fill_with(names.len(), |_| Cell::new(Value::Null)),
             root: arena.alloc(Environment { up: None, slots: Variables::One(null_slot) }),
             null_slot,
@@ -98,6 +108,7 @@ impl<'a> Evaluator<'a> {
             empty_attrs: arena.alloc(Attrs::from_sorted(&[])),
             stack,
             call_depth: Cell::new(0),
+            interrupted: &settings.interrupted,
             imports: RefCell::default(),
             resolved: RefCell::default(),
             copied: RefCell::default(),
@@ -172,12 +183,12 @@ impl<'a> Evaluator<'a> {
             return Value::String(self.symbols.string(crate::symbol::known::EMPTY));
         }
         let bytes = self.arena.alloc_slice_copy(bytes);
-        Value::String(self.arena.alloc(NixString { bytes, context }))
+        Value::String(self.arena.alloc(NixString::new(bytes, context)))
     }
 
     /// A string of bytes that are in the arena already.
     pub(crate) fn string_in_arena(&self, bytes: &'a [u8], context: ContextId) -> Value<'a> {
-        Value::String(self.arena.alloc(NixString { bytes, context }))
+        Value::String(self.arena.alloc(NixString::new(bytes, context)))
     }
 
     pub(crate) fn path(&self, bytes: &[u8]) -> Value<'a> {
@@ -235,9 +246,9 @@ impl<'a> Evaluator<'a> {
 
     // Code.
 
-    fn delayed(&self, id: CodeId) -> Result<&'a Expr<'a>, Error> {
+    fn delayed(&self, id: CodeId) -> Result<Expr<'a>, Error> {
         match self.code.borrow().delayed.get(id.0 as usize) {
-            Some(code) => Ok(code),
+            Some(code) => Ok(*code),
             None => self.fail(ErrorKind::Value, Position::NONE, "code of a thunk is missing"),
         }
     }
@@ -258,7 +269,8 @@ impl<'a> Evaluator<'a> {
             Lazy::Delayed(id) => self.slot(Value::Thunk(id, environment)),
             Lazy::Local { level, slot } => self.variable(environment, level, slot)?,
             Lazy::Global(number) => &self.globals[number as usize],
-            Lazy::Cheap(expr) => self.slot(self.eval(expr, environment)?),
+            Lazy::Constant(slot) => slot,
+            Lazy::Function(id) => self.slot(Value::Lambda(id, environment)),
         })
     }
 
@@ -299,8 +311,7 @@ impl<'a> Evaluator<'a> {
             }),
             Value::MappedAttr(name, mapping) => self.force(mapping.function, position).and_then(|function| {
                 let value = mapping.attrs.get(name).map_or(self.null_slot, |attr| attr.value);
-                let name = self.slot(Value::String(self.symbols.string(name)));
-                self.call(function, &[name, value], position)
+                self.call(function, &[self.symbols.slot(name), value], position)
             }),
             Value::Generated(index, function) => self.force(function, position).and_then(|function| {
                 self.call(function, &[self.slot(Value::Int(i64::from(index)))], position)
@@ -364,16 +375,15 @@ impl<'a> Evaluator<'a> {
         path: &[Symbol],
         position: Position,
     ) -> Error {
-        if error.frames.len() < 64 {
-            let names: Vec<_> =
-                path.iter().map(|name| crate::print::attr_name(self.symbols.name(*name))).collect();
-            error.frame(
-                position,
-                FrameText::Owned(format!("while evaluating the attribute '{}'", names.join("."))),
-            );
-        } else {
-            error.frame(position, FrameText::Static("while evaluating an attribute"));
-        }
+        let text = match path {
+            [name] => FrameText::Attribute(*name),
+            path => {
+                let names = path.iter().map(|name| crate::print::attr_name(self.symbols.name(*name)));
+                let names: Vec<_> = names.collect();
+                FrameText::Owned(format!("while evaluating the attribute '{}'", names.join(".")))
+            }
+        };
+        error.frame(position, text);
         error
     }
 
@@ -446,6 +456,12 @@ impl<'a> Evaluator<'a> {
         self.expect_string(self.force(slot, position)?, position)
     }
 
+    /// The name that a string is, which depends on nothing.
+    pub(crate) fn expect_name(&self, value: Value<'a>, position: Position) -> Result<Symbol, Error> {
+        self.expect_plain(value, position)?;
+        Ok(self.symbols.intern_string(self.expect_string(value, position)?))
+    }
+
     /// A string that depends on nothing.
     pub(crate) fn expect_plain(&self, value: Value<'a>, position: Position) -> Result<&'a [u8], Error> {
         let string = self.expect_string(value, position)?;
@@ -464,7 +480,7 @@ impl<'a> Evaluator<'a> {
     pub(crate) fn force_function(&self, slot: &'a Slot<'a>, position: Position) -> Evaluated<'a> {
         let value = self.force(slot, position)?;
         match value {
-            Value::Lambda(..) | Value::Builtin(_) | Value::Partial(_) => Ok(value),
+            Value::Lambda(..) | Value::PartialLambda(_) | Value::Builtin(_) | Value::Partial(_) => Ok(value),
             Value::Attrs(attrs) if attrs.get(crate::symbol::known::FUNCTOR).is_some() => Ok(value),
             other => self.type_error(position, "a function", other),
         }
@@ -482,7 +498,7 @@ impl<'a> Evaluator<'a> {
     /// Attributes in the order of their names, which is the order of the language.
     pub(crate) fn by_name(&self, attrs: &'a Attrs<'a>) -> Vec<Attr<'a>> {
         let mut sorted = attrs.joined().into_owned();
-        sorted.sort_unstable_by(|a, b| self.symbols.name(a.name).cmp(self.symbols.name(b.name)));
+        sorted.sort_unstable_by(|a, b| self.symbols.compare(a.name, b.name));
         sorted
     }
 }

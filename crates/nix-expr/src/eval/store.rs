@@ -47,10 +47,10 @@ impl<'a> Evaluator<'a> {
                 expected: None,
                 filter: None,
             })
-            .or_else(|error| self.io_error(position, error))?;
+            .or_else(|error| self.file_error(&resolved, position, error))?;
         let text = self.store_path_text(&added);
         let context = self.contexts.single(ContextElement::Path(text));
-        let string: &'a NixString<'a> = self.arena.alloc(NixString { bytes: text.as_bytes(), context });
+        let string: &'a NixString<'a> = self.arena.alloc(NixString::new(text.as_bytes(), context));
         self.copied.borrow_mut().insert(self.arena.alloc_slice_copy(path), string);
         Ok(string)
     }
@@ -65,6 +65,13 @@ impl<'a> Evaluator<'a> {
                 }
                 ContextElement::DerivationDeep(path) => {
                     Realisation::Path(self.parse_store_path(path.as_bytes(), position)?)
+                }
+                ContextElement::Output { derivation, output } if !self.settings.import_from_derivation => {
+                    let message = format!(
+                        "cannot build '{derivation}^{output}' during evaluation because the option \
+                         'allow-import-from-derivation' is disabled"
+                    );
+                    return self.fail(ErrorKind::Build, position, message);
                 }
                 ContextElement::Output { derivation, output } => Realisation::Output {
                     derivation: self.parse_store_path(derivation.as_bytes(), position)?,

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 
+use bumpalo::collections::Vec;
 use rustc_hash::FxHashMap;
 
 use crate::position::Position;
@@ -167,20 +168,19 @@ pub struct DynamicAttr<'s> {
 }
 
 /// An attribute set, or the bindings of a `let`. Paths such as `a.b.c = 1;` are merged while parsing.
-#[derive(Default)]
 pub struct AttrSet<'s> {
     /// Where it starts.
     pub position: Position,
     /// Whether attributes see each other.
     pub recursive: bool,
     /// In order of writing.
-    pub attrs: Vec<Attr<'s>>,
+    pub attrs: Vec<'s, Attr<'s>>,
     /// Index by name, once the set is large.
-    pub(super) index: FxHashMap<Symbol, u32>,
+    pub(super) index: Option<Box<FxHashMap<Symbol, u32>>>,
     /// `${name} = value;`
-    pub dynamic: Vec<DynamicAttr<'s>>,
+    pub dynamic: Vec<'s, DynamicAttr<'s>>,
     /// `source` of `inherit (source) …;`
-    pub sources: Vec<&'s Ast<'s>>,
+    pub sources: Vec<'s, &'s Ast<'s>>,
 }
 
 /// A parsed text.
@@ -188,7 +188,7 @@ pub struct Tree<'s> {
     /// The expression.
     pub root: &'s Ast<'s>,
     /// All attribute sets in it.
-    pub sets: Vec<AttrSet<'s>>,
+    pub sets: std::vec::Vec<AttrSet<'s>>,
 }
 
 impl<'s> Tree<'s> {

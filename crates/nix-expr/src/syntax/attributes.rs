@@ -1,6 +1,9 @@
 //! Attribute paths: `a.b.c = 1;` makes and joins nested sets while parsing.
 
-use super::SyntaxError;
+use super::{Result, SyntaxError};
+use bumpalo::Bump;
+use bumpalo::collections::Vec;
+
 use super::ast::{Ast, Attr, AttrName, AttrSet, AttrValue, DynamicAttr, SetId};
 use crate::position::Position;
 use crate::symbol::{Symbol, SymbolTable};
@@ -9,12 +12,23 @@ use crate::symbol::{Symbol, SymbolTable};
 const INDEXED_FROM: usize = 12;
 
 impl<'s> AttrSet<'s> {
+    fn new(position: Position, alloc: &'s Bump) -> Self {
+        AttrSet {
+            position,
+            recursive: false,
+            attrs: Vec::new_in(alloc),
+            index: None,
+            dynamic: Vec::new_in(alloc),
+            sources: Vec::new_in(alloc),
+        }
+    }
+
     /// The place of an attribute in [`AttrSet::attrs`].
     pub(super) fn find(&self, name: Symbol) -> Option<usize> {
         if self.attrs.len() < INDEXED_FROM {
             self.attrs.iter().position(|attr| attr.name == name)
         } else {
-            self.index.get(&name).map(|index| *index as usize)
+            self.index.as_ref()?.get(&name).map(|index| *index as usize)
         }
     }
 
@@ -22,24 +36,25 @@ impl<'s> AttrSet<'s> {
         let place = self.attrs.len();
         self.attrs.push(attr);
         if place + 1 == INDEXED_FROM {
-            self.index = self.attrs.iter().enumerate().map(|(i, attr)| (attr.name, i as u32)).collect();
-        } else if place >= INDEXED_FROM {
-            self.index.insert(attr.name, place as u32);
+            let index = self.attrs.iter().enumerate().map(|(i, attr)| (attr.name, i as u32)).collect();
+            self.index = Some(Box::new(index));
+        } else if let Some(index) = &mut self.index {
+            index.insert(attr.name, place as u32);
         }
     }
 }
 
 /// The sets of the text that is being parsed.
 pub(super) struct Sets<'s, 'p, 'a> {
-    pub(super) sets: Vec<AttrSet<'s>>,
+    pub(super) sets: std::vec::Vec<AttrSet<'s>>,
     pub(super) symbols: &'p SymbolTable<'a>,
-    pub(super) alloc: &'s bumpalo::Bump,
+    pub(super) alloc: &'s Bump,
 }
 
 impl<'s> Sets<'s, '_, '_> {
     pub(super) fn create(&mut self, position: Position) -> SetId {
         let id = SetId(self.sets.len() as u32);
-        self.sets.push(AttrSet { position, ..AttrSet::default() });
+        self.sets.push(AttrSet::new(position, self.alloc));
         id
     }
 
@@ -47,7 +62,7 @@ impl<'s> Sets<'s, '_, '_> {
         &mut self.sets[id.0 as usize]
     }
 
-    pub(super) fn duplicate<T>(&self, path: &[Symbol], position: Position) -> Result<T, SyntaxError> {
+    pub(super) fn duplicate<T>(&self, path: &[Symbol], position: Position) -> Result<T> {
         let mut name = String::new();
         for symbol in path {
             if !name.is_empty() {
@@ -55,18 +70,13 @@ impl<'s> Sets<'s, '_, '_> {
             }
             name.push_str(&String::from_utf8_lossy(self.symbols.name(*symbol)));
         }
-        Err(SyntaxError { message: format!("attribute '{name}' is already defined"), position })
+        SyntaxError::new(format!("attribute '{name}' is already defined"), position)
     }
 
     /// `path = value;` in a set.
-    pub(super) fn add(
-        &mut self,
-        set: SetId,
-        path: &[AttrName<'s>],
-        value: &'s Ast<'s>,
-    ) -> Result<(), SyntaxError> {
+    pub(super) fn add(&mut self, set: SetId, path: &[AttrName<'s>], value: &'s Ast<'s>) -> Result<()> {
         let mut current = set;
-        let mut names = Vec::with_capacity(path.len());
+        let mut names = Vec::with_capacity_in(path.len(), self.alloc);
         let Some((last, ancestors)) = path.split_last() else { return Ok(()) };
         for name in ancestors {
             match *name {
@@ -108,7 +118,7 @@ impl<'s> Sets<'s, '_, '_> {
 
     /// Adds an attribute; two sets of the same name are joined. A `rec` of the set that comes later is lost, one of the
     /// set that was there first holds for all: that is how the language is.
-    fn insert(&mut self, set: SetId, path: &mut Vec<Symbol>, attr: Attr<'s>) -> Result<(), SyntaxError> {
+    fn insert(&mut self, set: SetId, path: &mut Vec<'s, Symbol>, attr: Attr<'s>) -> Result<()> {
         path.push(attr.name);
         match self.get(set).find(attr.name) {
             None => {
@@ -126,7 +136,8 @@ impl<'s> Sets<'s, '_, '_> {
                 else {
                     return self.duplicate(path, attr.position);
                 };
-                let source = std::mem::take(self.get(source));
+                let taken = AttrSet::new(attr.position, self.alloc);
+                let source = std::mem::replace(self.get(source), taken);
                 let shift = self.get(target).sources.len() as u32;
                 self.get(target).sources.extend(source.sources);
                 for mut attr in source.attrs {

@@ -4,7 +4,7 @@
 //! in the lexer's other modes ([`Lexer::string_chunk`], [`Lexer::indented_chunk`], [`Lexer::path_chunk`]), so no stack of
 //! states is kept here.
 
-use super::SyntaxError;
+use super::{Result, SyntaxError};
 use crate::position::Position;
 
 /// A kind of token.
@@ -156,39 +156,52 @@ pub(super) struct Lexer<'t> {
     pub(super) path_run: (usize, usize),
 }
 
-fn is_identifier_start(byte: u8) -> bool {
-    byte.is_ascii_alphabetic() || byte == b'_'
-}
+/// What a byte may be part of: most of the lexer's time goes into finding the ends of runs.
+mod class {
+    pub(super) const IDENTIFIER_START: u8 = 1;
+    pub(super) const IDENTIFIER: u8 = 2;
+    pub(super) const PATH: u8 = 4;
+    pub(super) const URI: u8 = 8;
+    pub(super) const DIGIT: u8 = 16;
+    /// Ends plain text in `"…"`.
+    pub(super) const QUOTED: u8 = 32;
+    /// Ends plain text in `''…''`.
+    pub(super) const INDENTED: u8 = 64;
 
-fn is_identifier(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'\'' | b'-')
-}
+    const fn of(byte: u8) -> u8 {
+        let mut class = match byte {
+            b'a'..=b'z' | b'A'..=b'Z' => IDENTIFIER_START | IDENTIFIER | PATH | URI,
+            b'0'..=b'9' => DIGIT | IDENTIFIER | PATH | URI,
+            b'_' => IDENTIFIER_START | IDENTIFIER | PATH | URI,
+            b'-' => IDENTIFIER | PATH | URI,
+            b'\'' => IDENTIFIER | URI,
+            b'.' | b'+' => PATH | URI,
+            b'%' | b'/' | b'?' | b':' | b'@' | b'&' | b'=' | b'$' | b',' | b'!' | b'~' | b'*' => URI,
+            _ => 0,
+        };
+        if matches!(byte, b'"' | b'$' | b'\\' | b'\r' | 0) {
+            class |= QUOTED;
+        }
+        if matches!(byte, b'\'' | b'$' | 0) {
+            class |= INDENTED;
+        }
+        class
+    }
 
-fn is_path(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-' | b'+')
-}
+    const TABLE: [u8; 256] = {
+        let mut table = [0; 256];
+        let mut byte = 0;
+        while byte < 256 {
+            table[byte] = of(byte as u8);
+            byte += 1;
+        }
+        table
+    };
 
-fn is_uri(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric()
-        || matches!(
-            byte,
-            b'%' | b'/'
-                | b'?'
-                | b':'
-                | b'@'
-                | b'&'
-                | b'='
-                | b'+'
-                | b'$'
-                | b','
-                | b'-'
-                | b'_'
-                | b'.'
-                | b'!'
-                | b'~'
-                | b'*'
-                | b'\''
-        )
+    #[inline(always)]
+    pub(super) fn is(byte: u8, class: u8) -> bool {
+        TABLE[byte as usize] & class != 0
+    }
 }
 
 impl<'t> Lexer<'t> {
@@ -196,26 +209,32 @@ impl<'t> Lexer<'t> {
         Position(self.base.0 + offset as u32)
     }
 
-    pub(super) fn error<T>(&self, offset: usize, message: impl Into<String>) -> Result<T, SyntaxError> {
-        Err(SyntaxError { message: message.into(), position: self.position(offset) })
+    pub(super) fn error<T>(&self, offset: usize, message: impl Into<String>) -> Result<T> {
+        SyntaxError::new(message, self.position(offset))
     }
 
     fn at(&self, offset: usize) -> u8 {
         self.text.get(offset).copied().unwrap_or(0)
     }
 
-    fn run(&self, mut offset: usize, class: impl Fn(u8) -> bool) -> usize {
-        while self.text.get(offset).is_some_and(|byte| class(*byte)) {
-            offset += 1;
-        }
-        offset
+    /// The end of the run of bytes of a class that starts here.
+    #[inline(always)]
+    fn run(&self, offset: usize, class: u8) -> usize {
+        let rest = self.text.get(offset..).unwrap_or_default();
+        offset + rest.iter().position(|byte| !class::is(*byte, class)).unwrap_or(rest.len())
+    }
+
+    /// The end of the text before the first byte of a class.
+    fn plain(&self, offset: usize, end: u8) -> usize {
+        let rest = self.text.get(offset..).unwrap_or_default();
+        offset + rest.iter().position(|byte| class::is(*byte, end)).unwrap_or(rest.len())
     }
 
     /// Where the run of path characters ends that `offset` lies in or begins.
     fn path_run(&mut self, offset: usize) -> usize {
         let (start, end) = self.path_run;
         if !(start..=end).contains(&offset) {
-            self.path_run = (offset, self.run(offset, is_path));
+            self.path_run = (offset, self.run(offset, class::PATH));
         }
         self.path_run.1
     }
@@ -224,7 +243,10 @@ impl<'t> Lexer<'t> {
         loop {
             match self.text.get(self.offset) {
                 Some(b' ' | b'\t' | b'\r' | b'\n') => self.offset += 1,
-                Some(b'#') => self.offset = self.run(self.offset, |byte| byte != b'\n' && byte != b'\r'),
+                Some(b'#') => {
+                    let rest = &self.text[self.offset..];
+                    self.offset += memchr::memchr2(b'\n', b'\r', rest).unwrap_or(rest.len());
+                }
                 Some(b'/') if self.at(self.offset + 1) == b'*' => {
                     match memchr::memmem::find(&self.text[self.offset + 2..], b"*/") {
                         Some(end) => self.offset += 2 + end + 2,
@@ -237,13 +259,13 @@ impl<'t> Lexer<'t> {
     }
 
     /// The next token of ordinary code, with the offset of its start.
-    pub(super) fn next(&mut self) -> Result<(Token, usize), SyntaxError> {
+    pub(super) fn next(&mut self) -> Result<(Token, usize)> {
         self.skip_blank();
         let start = self.offset;
         let Some(&first) = self.text.get(start) else { return Ok((Token::End, start)) };
-        let token = if is_identifier_start(first) {
+        let token = if class::is(first, class::IDENTIFIER_START) {
             self.word(start)
-        } else if first.is_ascii_digit() || (first == b'.' && self.at(start + 1).is_ascii_digit()) {
+        } else if class::is(first, class::DIGIT) || (first == b'.' && self.at(start + 1).is_ascii_digit()) {
             self.number(start)?
         } else {
             self.symbol(start, first)
@@ -255,20 +277,20 @@ impl<'t> Lexer<'t> {
     /// that is followed by a path character or by `${`.
     fn path_end(&mut self, start: usize) -> Option<usize> {
         let mut end = self.path_run(start);
-        if self.at(end) == b'/' && !is_path(self.at(end + 1)) {
+        if self.at(end) == b'/' && !class::is(self.at(end + 1), class::PATH) {
             let interpolates = self.text.get(end + 1..end + 3) == Some(b"${");
             return interpolates.then_some(end + 1);
         }
         let mut found = None;
-        while self.at(end) == b'/' && is_path(self.at(end + 1)) {
-            end = self.run(end + 1, is_path);
+        while self.at(end) == b'/' && class::is(self.at(end + 1), class::PATH) {
+            end = self.run(end + 1, class::PATH);
             found = Some(end);
         }
         found.map(|end| if self.at(end) == b'/' { end + 1 } else { end })
     }
 
     fn word(&mut self, start: usize) -> Token {
-        let identifier = self.run(start, is_identifier);
+        let identifier = self.run(start, class::IDENTIFIER);
         let run = if matches!(self.at(identifier), b'.' | b'+' | b'/' | b':') {
             self.path_run(start)
         } else {
@@ -283,8 +305,8 @@ impl<'t> Lexer<'t> {
                     return Token::Path;
                 }
             }
-            b':' if first_is_scheme(&self.text[start..run]) && is_uri(self.at(run + 1)) => {
-                self.offset = self.run(run + 1, is_uri);
+            b':' if first_is_scheme(&self.text[start..run]) && class::is(self.at(run + 1), class::URI) => {
+                self.offset = self.run(run + 1, class::URI);
                 return Token::Uri;
             }
             _ => {}
@@ -305,15 +327,15 @@ impl<'t> Lexer<'t> {
         }
     }
 
-    fn number(&mut self, start: usize) -> Result<Token, SyntaxError> {
+    fn number(&mut self, start: usize) -> Result<Token> {
         if let Some(end) = self.path_end(start) {
             self.offset = end;
             return Ok(Token::Path);
         }
-        let digits = self.run(start, |byte| byte.is_ascii_digit());
+        let digits = self.run(start, class::DIGIT);
         // `12.` and `12.5` but not `012.5`; `0.5` and `.5` but not `0.`.
         let leading_zero = self.at(start) == b'0';
-        let fraction = self.run(digits + 1, |byte| byte.is_ascii_digit());
+        let fraction = self.run(digits + 1, class::DIGIT);
         let is_float = self.at(digits) == b'.'
             && if digits == start || leading_zero {
                 fraction > digits + 1 && digits - start <= 1
@@ -333,7 +355,7 @@ impl<'t> Lexer<'t> {
         let mut end = fraction;
         if matches!(self.at(end), b'e' | b'E') {
             let sign = if matches!(self.at(end + 1), b'+' | b'-') { 1 } else { 0 };
-            let exponent = self.run(end + 1 + sign, |byte| byte.is_ascii_digit());
+            let exponent = self.run(end + 1 + sign, class::DIGIT);
             if exponent > end + 1 + sign {
                 end = exponent;
             }
@@ -394,7 +416,8 @@ impl<'t> Lexer<'t> {
             b'"' => (Token::Quote, 1),
             b'\'' if rest.starts_with(b"''") => {
                 // Blanks up to the first line break belong to the opening quote.
-                let blank = self.run(start + 2, |byte| byte == b' ');
+                let blanks = rest[2..].iter().take_while(|byte| **byte == b' ').count();
+                let blank = start + 2 + blanks;
                 let length = if self.at(blank) == b'\n' { blank + 1 - start } else { 2 };
                 (Token::IndentedQuote, length)
             }
@@ -409,27 +432,38 @@ impl<'t> Lexer<'t> {
     }
 
     fn search_path_end(&self, start: usize) -> Option<usize> {
-        let mut end = self.run(start + 1, is_path);
+        let mut end = self.run(start + 1, class::PATH);
         if end == start + 1 {
             return None;
         }
-        while self.at(end) == b'/' && is_path(self.at(end + 1)) {
-            end = self.run(end + 1, is_path);
+        while self.at(end) == b'/' && class::is(self.at(end + 1), class::PATH) {
+            end = self.run(end + 1, class::PATH);
         }
         (self.at(end) == b'>').then_some(end + 1)
     }
 
+    /// The text of a `"…"` string that holds nothing but plain text; the lexer is behind the quote then.
+    pub(super) fn plain_string(&mut self) -> Option<&'t [u8]> {
+        let end = self.plain(self.offset, class::QUOTED);
+        let text = (self.at(end) == b'"').then(|| &self.text[self.offset..end])?;
+        self.offset = end + 1;
+        Some(text)
+    }
+
+    /// The byte of the next token, without moving: enough to tell what an identifier begins.
+    pub(super) fn next_byte(&self) -> u8 {
+        let mut lexer = *self;
+        lexer.skip_blank();
+        lexer.at(lexer.offset)
+    }
+
     /// Text of a `"…"` string up to its end or to `${`, unescaped, appended to `out`.
-    pub(super) fn string_chunk(&mut self, out: &mut Vec<u8>) -> Result<ChunkEnd, SyntaxError> {
+    pub(super) fn string_chunk(&mut self, out: &mut Vec<u8>) -> Result<ChunkEnd> {
         let start = self.offset;
         loop {
-            let rest = &self.text[self.offset..];
-            let plain = rest
-                .iter()
-                .position(|byte| matches!(byte, b'"' | b'$' | b'\\' | b'\r' | 0))
-                .unwrap_or(rest.len());
-            out.extend_from_slice(&rest[..plain]);
-            self.offset += plain;
+            let plain = self.plain(self.offset, class::QUOTED);
+            out.extend_from_slice(&self.text[self.offset..plain]);
+            self.offset = plain;
             match self.text.get(self.offset) {
                 None => return self.error(start, "string is not closed"),
                 Some(b'"') => {
@@ -467,7 +501,7 @@ impl<'t> Lexer<'t> {
     }
 
     /// The escape at the lexer's offset (a backslash and a byte).
-    fn escape(&mut self, out: &mut Vec<u8>, start: usize) -> Result<(), SyntaxError> {
+    fn escape(&mut self, out: &mut Vec<u8>, start: usize) -> Result<()> {
         match self.text.get(self.offset + 1) {
             None => return self.error(start, "string is not closed"),
             Some(0) => {
@@ -485,13 +519,12 @@ impl<'t> Lexer<'t> {
 
     /// A run of an indented string. Returns whether the run's leading blanks count as indentation: only those of plain
     /// text do, not those of escapes.
-    pub(super) fn indented_chunk(&mut self, out: &mut Vec<u8>) -> Result<(ChunkEnd, bool), SyntaxError> {
+    pub(super) fn indented_chunk(&mut self, out: &mut Vec<u8>) -> Result<(ChunkEnd, bool)> {
         let start = self.offset;
         loop {
-            let rest = &self.text[self.offset..];
-            let plain = rest.iter().position(|byte| matches!(byte, b'\'' | b'$' | 0)).unwrap_or(rest.len());
-            out.extend_from_slice(&rest[..plain]);
-            self.offset += plain;
+            let plain = self.plain(self.offset, class::INDENTED);
+            out.extend_from_slice(&self.text[self.offset..plain]);
+            self.offset = plain;
             let here = self.offset;
             let next = self.text.get(here + 1).copied();
             match (self.text.get(here), next) {
@@ -529,7 +562,7 @@ impl<'t> Lexer<'t> {
     }
 
     /// `''` and what may follow it: an escape or the end of the string.
-    fn indented_quotes(&mut self, out: &mut Vec<u8>, start: usize) -> Result<(ChunkEnd, bool), SyntaxError> {
+    fn indented_quotes(&mut self, out: &mut Vec<u8>, start: usize) -> Result<(ChunkEnd, bool)> {
         match self.text.get(self.offset + 2) {
             Some(b'$') => {
                 out.push(b'$');
@@ -563,7 +596,9 @@ impl<'t> Lexer<'t> {
     /// More text of a path behind an interpolation; empty at its end.
     pub(super) fn path_chunk(&mut self) -> &'t [u8] {
         let start = self.offset;
-        self.offset = self.run(start, |byte| is_path(byte) || byte == b'/');
+        while self.at(self.offset) == b'/' || class::is(self.at(self.offset), class::PATH) {
+            self.offset += 1;
+        }
         &self.text[start..self.offset]
     }
 }

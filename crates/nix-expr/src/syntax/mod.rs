@@ -7,9 +7,11 @@ pub mod ast;
 mod attributes;
 mod lexer;
 mod parser;
+mod show;
 mod strings;
 
 pub use parser::{ParseOptions, parse};
+pub use show::show;
 
 use crate::position::Position;
 
@@ -21,3 +23,12 @@ pub struct SyntaxError {
     /// Where.
     pub position: Position,
 }
+
+impl SyntaxError {
+    pub(crate) fn new<T>(message: impl Into<String>, position: Position) -> Result<T> {
+        Err(Box::new(SyntaxError { message: message.into(), position }))
+    }
+}
+
+/// What parsing gives. Mistakes are rare and boxed, so that a node is returned in registers.
+type Result<T> = std::result::Result<T, Box<SyntaxError>>;

@@ -4,13 +4,13 @@ use std::cell::Cell;
 
 use bumpalo::Bump;
 
-use super::SyntaxError;
 use super::ast::{
     Ast, Attr, AttrName, AttrValue, Binary, Formal, Formals, Lambda, Operator, Part, SetId, Tree,
 };
 use super::attributes::Sets;
 use super::lexer::{ChunkEnd, Lexer, Token};
 use super::strings::{Piece, Stripped, strip_indentation};
+use super::{Result, SyntaxError};
 use crate::path;
 use crate::position::Position;
 use crate::stack::StackLimit;
@@ -34,7 +34,7 @@ pub struct ParseOptions<'o> {
 /// # Errors
 /// The text is no expression, or is nested deeper than the stack allows.
 pub fn parse<'s>(
-    text: &[u8],
+    text: &'s [u8],
     base: Position,
     options: ParseOptions<'_>,
     symbols: &SymbolTable<'_>,
@@ -42,9 +42,20 @@ pub fn parse<'s>(
     stack: StackLimit,
 ) -> Result<Tree<'s>> {
     let sets = Sets { sets: Vec::new(), symbols, alloc: scratch };
-    let lexer = Lexer { text, offset: 0, base, path_run: (0, 0) };
-    let mut parser =
-        Parser { lexer, token: Token::End, start: 0, end: 0, options, symbols, alloc: scratch, sets, stack };
+    // An empty run: no offset lies in it, not even the first.
+    let lexer = Lexer { text, offset: 0, base, path_run: (1, 0) };
+    let mut parser = Parser {
+        lexer,
+        token: Token::End,
+        start: 0,
+        end: 0,
+        options,
+        symbols,
+        alloc: scratch,
+        sets,
+        nodes: Vec::new(),
+        stack,
+    };
     parser.advance()?;
     let root = parser.expression()?;
     if parser.token != Token::End {
@@ -54,7 +65,7 @@ pub fn parse<'s>(
 }
 
 struct Parser<'s, 'p, 'a> {
-    lexer: Lexer<'p>,
+    lexer: Lexer<'s>,
     /// The token at hand, and where it starts and ends.
     token: Token,
     start: usize,
@@ -63,10 +74,11 @@ struct Parser<'s, 'p, 'a> {
     symbols: &'p SymbolTable<'a>,
     alloc: &'s Bump,
     sets: Sets<'s, 'p, 'a>,
+    /// Nodes of the lists and calls that are being read.
+    nodes: Vec<Node<'s>>,
     stack: StackLimit,
 }
 
-type Result<T> = std::result::Result<T, SyntaxError>;
 type Node<'s> = &'s Ast<'s>;
 
 /// Binding powers of the binary operators, from loose to tight.
@@ -123,7 +135,7 @@ impl<'s, 'p> Parser<'s, 'p, '_> {
         self.lexer.position(self.start)
     }
 
-    fn text(&self) -> &'p [u8] {
+    fn text(&self) -> &'s [u8] {
         &self.lexer.text[self.start..self.end]
     }
 
@@ -157,10 +169,11 @@ impl<'s, 'p> Parser<'s, 'p, '_> {
         Ok(symbol)
     }
 
-    /// The token behind the one at hand, without moving.
-    fn peek(&self) -> Result<(Token, Lexer<'p>)> {
-        let mut lexer = self.lexer;
-        lexer.next().map(|(token, _)| (token, lexer))
+    /// The nodes from `mark` on, as a slice.
+    fn nodes_from(&mut self, mark: usize) -> &'s [Node<'s>] {
+        let nodes = self.alloc.alloc_slice_copy(&self.nodes[mark..]);
+        self.nodes.truncate(mark);
+        nodes
     }
 
     fn expression(&mut self) -> Result<Node<'s>> {
@@ -169,12 +182,12 @@ impl<'s, 'p> Parser<'s, 'p, '_> {
         }
         let position = self.here();
         match self.token {
-            Token::Identifier => match self.peek()?.0 {
-                Token::Colon => {
+            Token::Identifier => match self.lexer.next_byte() {
+                b':' => {
                     let argument = self.identifier()?;
                     self.lambda(position, Some(argument), None)
                 }
-                Token::At => {
+                b'@' => {
                     let argument = self.identifier()?;
                     self.advance()?;
                     let formals = self.formals()?;
@@ -206,15 +219,12 @@ impl<'s, 'p> Parser<'s, 'p, '_> {
                 let body = self.expression()?;
                 Ok(self.node(Ast::With { position, scope, body }))
             }
-            Token::Let if self.peek()?.0 != Token::OpenBrace => {
+            Token::Let if self.lexer.next_byte() != b'{' => {
                 self.advance()?;
                 let set = self.bindings(position, Token::In)?;
                 if let Some(dynamic) = self.sets.get(set).dynamic.first() {
                     let position = dynamic.position;
-                    return Err(SyntaxError {
-                        message: "dynamic attributes not allowed in let".into(),
-                        position,
-                    });
+                    return SyntaxError::new("dynamic attributes not allowed in let", position);
                 }
                 let body = self.expression()?;
                 Ok(self.node(Ast::Let(set, body)))
@@ -248,7 +258,7 @@ impl<'s, 'p> Parser<'s, 'p, '_> {
 
     fn formals(&mut self) -> Result<Formals<'s>> {
         self.expect(Token::OpenBrace)?;
-        let mut list: Vec<Formal<'s>> = Vec::new();
+        let mut list = bumpalo::collections::Vec::new_in(self.alloc);
         let mut ellipsis = false;
         loop {
             match self.token {
@@ -275,7 +285,7 @@ impl<'s, 'p> Parser<'s, 'p, '_> {
             self.advance()?;
         }
         self.expect(Token::CloseBrace)?;
-        Ok(Formals { list: self.alloc.alloc_slice_fill_iter(list), ellipsis })
+        Ok(Formals { list: list.into_bump_slice(), ellipsis })
     }
 
     fn lambda(
@@ -285,14 +295,14 @@ impl<'s, 'p> Parser<'s, 'p, '_> {
         formals: Option<Formals<'s>>,
     ) -> Result<Node<'s>> {
         if let Some(formals) = &formals {
-            let mut names: Vec<_> =
-                formals.list.iter().map(|formal| (formal.name, formal.position)).collect();
+            let mut names = bumpalo::collections::Vec::with_capacity_in(formals.list.len() + 1, self.alloc);
+            names.extend(formals.list.iter().map(|formal| (formal.name, formal.position)));
             names.extend(argument.map(|name| (name, position)));
             names.sort_unstable();
             if let Some(twice) = names.windows(2).find(|pair| pair[0].0 == pair[1].0) {
                 let name = String::from_utf8_lossy(self.symbols.name(twice[1].0));
                 let message = format!("duplicate formal function argument '{name}'");
-                return Err(SyntaxError { message, position: twice[1].1 });
+                return SyntaxError::new(message, twice[1].1);
             }
         }
         self.expect(Token::Colon)?;
@@ -438,11 +448,13 @@ impl<'s, 'p> Parser<'s, 'p, '_> {
         if !self.starts_simple() {
             return Ok(function);
         }
-        let mut arguments = Vec::new();
+        let mark = self.nodes.len();
         while self.starts_simple() {
-            arguments.push(self.select()?);
+            let argument = self.select()?;
+            self.nodes.push(argument);
         }
-        Ok(self.node(Ast::Call { position, function, arguments: self.alloc.alloc_slice_copy(&arguments) }))
+        let arguments = self.nodes_from(mark);
+        Ok(self.node(Ast::Call { position, function, arguments }))
     }
 
     fn select(&mut self) -> Result<Node<'s>> {
@@ -479,10 +491,10 @@ impl<'s, 'p> Parser<'s, 'p, '_> {
             },
             Token::Int(number) => Ast::Int(number),
             Token::Float(number) => Ast::Float(number),
-            Token::Uri => Ast::Str(self.bytes(self.text())),
+            Token::Uri => Ast::Str(self.text()),
             Token::SearchPath => {
                 let text = self.text();
-                Ast::SearchPath(position, self.bytes(&text[1..text.len() - 1]))
+                Ast::SearchPath(position, &text[1..text.len() - 1])
             }
             Token::Quote => return self.string(),
             Token::IndentedQuote => return self.indented_string(),
@@ -528,15 +540,17 @@ impl<'s, 'p> Parser<'s, 'p, '_> {
             return self.lexer.error(self.start, "expression is nested too deeply");
         }
         self.advance()?;
-        let mut items = Vec::new();
+        let mark = self.nodes.len();
         while self.token != Token::CloseBracket {
             if !self.starts_simple() {
                 return self.unexpected("']'");
             }
-            items.push(self.select()?);
+            let item = self.select()?;
+            self.nodes.push(item);
         }
         self.advance()?;
-        Ok(self.node(Ast::List(self.alloc.alloc_slice_copy(&items))))
+        let items = self.nodes_from(mark);
+        Ok(self.node(Ast::List(items)))
     }
 
     /// Bindings up to and including the closing token.
@@ -581,10 +595,7 @@ impl<'s, 'p> Parser<'s, 'p, '_> {
                     self.sets.get(set).push(Attr { name, position, value });
                 }
                 AttrName::Dynamic(_, position) => {
-                    return Err(SyntaxError {
-                        message: "dynamic attributes not allowed in inherit".into(),
-                        position,
-                    });
+                    return SyntaxError::new("dynamic attributes not allowed in inherit", position);
                 }
             }
         }
@@ -596,12 +607,12 @@ impl<'s, 'p> Parser<'s, 'p, '_> {
         if self.token != Token::Dot {
             return Ok(self.alloc.alloc_slice_copy(&[first]));
         }
-        let mut path = vec![first];
+        let mut path = bumpalo::vec![in self.alloc; first];
         while self.token == Token::Dot {
             self.advance()?;
             path.push(self.attr_name()?);
         }
-        Ok(self.alloc.alloc_slice_copy(&path))
+        Ok(path.into_bump_slice())
     }
 
     fn attr_name(&mut self) -> Result<AttrName<'s>> {
@@ -638,6 +649,10 @@ impl<'s, 'p> Parser<'s, 'p, '_> {
     }
 
     fn string(&mut self) -> Result<Node<'s>> {
+        if let Some(text) = self.lexer.plain_string() {
+            self.advance()?;
+            return Ok(self.node(Ast::Str(text)));
+        }
         let position = self.here();
         let mut parts: Vec<Part<'s>> = Vec::new();
         let mut text = Vec::new();
