@@ -3,10 +3,12 @@
 //! While an error travels it is a [`Failure`] that holds positions as numbers; it becomes an owned [`EvalError`] with
 //! files, lines and source text when it leaves the evaluation.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 
 use crate::position::{Origin, Position, SourceMap};
+use crate::symbol::{Symbol, SymbolTable};
 
 /// What kind of mistake an error is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +44,10 @@ pub enum ErrorKind {
     Unsupported,
     /// A derivation could not be built during evaluation.
     Build,
+    /// A tree or file could not be fetched during evaluation.
+    Fetch,
+    /// What was fetched is not what its hash says.
+    Integrity,
     /// The evaluation was interrupted.
     Interrupted,
 }
@@ -51,6 +57,10 @@ pub enum ErrorKind {
 pub(crate) enum FrameText {
     Static(&'static str),
     Owned(String),
+    /// While calling the function of this name.
+    Calling(Symbol),
+    /// While evaluating the attribute of this name.
+    Attribute(Symbol),
 }
 
 /// An error under way.
@@ -60,17 +70,21 @@ pub(crate) struct Failure {
     pub(crate) message: String,
     pub(crate) position: Position,
     pub(crate) suggestions: Vec<String>,
-    /// Innermost first.
+    /// Innermost first, as far as they are kept whole.
     pub(crate) frames: Vec<(Position, FrameText)>,
-    /// Frames that were left out because there were too many.
+    /// The outermost ones, if there are more than that: people find their own files there.
+    pub(crate) outer: VecDeque<(Position, FrameText)>,
+    /// Frames between both that were left out because there were too many.
     pub(crate) omitted: usize,
 }
 
 /// An error is rare and moves a lot, so it is one pointer.
 pub(crate) type Error = Box<Failure>;
 
-/// Frames kept of one error: deep recursion would make millions.
+/// Frames kept of one error from its inner end: deep recursion would make millions.
 const FRAMES_MOST: usize = 200;
+/// And from its outer end.
+const OUTER_FRAMES_MOST: usize = 100;
 
 impl Failure {
     pub(crate) fn new(kind: ErrorKind, position: Position, message: impl Into<String>) -> Error {
@@ -80,6 +94,7 @@ impl Failure {
             position,
             suggestions: Vec::new(),
             frames: Vec::new(),
+            outer: VecDeque::new(),
             omitted: 0,
         })
     }
@@ -87,9 +102,13 @@ impl Failure {
     pub(crate) fn frame(&mut self, position: Position, text: FrameText) {
         if self.frames.len() < FRAMES_MOST {
             self.frames.push((position, text));
-        } else {
+            return;
+        }
+        if self.outer.len() == OUTER_FRAMES_MOST {
+            self.outer.pop_front();
             self.omitted += 1;
         }
+        self.outer.push_back((position, text));
     }
 
     /// Whether `tryEval` turns the error into a value.
@@ -141,6 +160,8 @@ pub struct EvalErrorReport {
     pub trace: Vec<TraceFrame>,
     /// Steps left out of `trace` because there were too many.
     pub omitted_frames: usize,
+    /// Behind how many steps of `trace` those are missing.
+    pub omitted_after: usize,
 }
 
 impl EvalError {
@@ -153,6 +174,7 @@ impl EvalError {
             suggestions: Vec::new(),
             trace: Vec::new(),
             omitted_frames: 0,
+            omitted_after: 0,
         }))
     }
 }
@@ -187,6 +209,7 @@ impl std::error::Error for EvalError {}
 pub(crate) fn render(
     failure: &Failure,
     sources: &SourceMap<'_>,
+    symbols: &SymbolTable<'_>,
     user_path: &dyn Fn(&[u8]) -> Vec<u8>,
 ) -> EvalError {
     let locate = |position: Position| -> Option<SourceLocation> {
@@ -200,7 +223,7 @@ pub(crate) fn render(
             is_file,
             line: found.line,
             column: found.column,
-            line_text: String::from_utf8_lossy(found.line_text).into_owned(),
+            line_text: String::from_utf8_lossy(&sources.line_text(position).unwrap_or_default()).into_owned(),
         })
     };
     EvalError(Box::new(EvalErrorReport {
@@ -211,14 +234,23 @@ pub(crate) fn render(
         trace: failure
             .frames
             .iter()
+            .chain(&failure.outer)
             .map(|(position, text)| TraceFrame {
                 message: match text {
                     FrameText::Static(text) => (*text).to_owned(),
                     FrameText::Owned(text) => text.clone(),
+                    FrameText::Calling(name) => {
+                        format!("while calling '{}'", String::from_utf8_lossy(symbols.name(*name)))
+                    }
+                    FrameText::Attribute(name) => {
+                        let name = crate::print::attr_name(symbols.name(*name));
+                        format!("while evaluating the attribute '{name}'")
+                    }
                 },
                 location: locate(*position),
             })
             .collect(),
         omitted_frames: failure.omitted,
+        omitted_after: failure.frames.len(),
     }))
 }

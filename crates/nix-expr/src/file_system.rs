@@ -5,12 +5,15 @@ use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use nix_store::nar::{self, FileKind};
 use nix_store::{ContentAddressMethod, Hash, HashAlgorithm, References, StoreDir, StorePath};
 
-use crate::io::{AddMethod, DerivationGraph, EvalIo, FileType, IoError, PathToAdd, Realisation};
+use crate::io::{
+    AddMethod, Confinement, DerivationGraph, EvalIo, Fetch, FetchAttribute, FetchRequest, Fetched, FileType,
+    IoError, PathToAdd, Realisation,
+};
 use crate::path;
 
 /// A tree that the language sees under another path than the one where it lies.
@@ -36,8 +39,12 @@ pub struct FileSystemOptions {
     pub mappings: Vec<SourceMapping>,
     /// Pure evaluation reads only below `allowed`, below mappings, and what it added itself.
     pub pure: bool,
-    /// Logical paths that pure evaluation may read.
+    /// Restricted evaluation reads only what pure evaluation may, but sees the clock.
+    pub restricted: bool,
+    /// Logical paths that pure and restricted evaluation may read.
     pub allowed: Vec<PathBuf>,
+    /// What fetches; without it, the evaluation does not.
+    pub fetcher: Option<Arc<dyn Fetch>>,
 }
 
 /// Where the content of an added path is.
@@ -71,6 +78,8 @@ pub struct AddedPath {
 pub struct FileSystemIo {
     options: FileSystemOptions,
     added: Mutex<BTreeMap<StorePath, AddedPath>>,
+    /// Store paths that became readable during the evaluation: they were built or fetched for it.
+    realised: Mutex<BTreeSet<StorePath>>,
 }
 
 impl Default for FileSystemIo {
@@ -107,7 +116,7 @@ fn is_visible(visible: &BTreeSet<PathBuf>, relative: &Path) -> bool {
 impl FileSystemIo {
     /// Evaluation over the file system with these options.
     pub fn new(options: FileSystemOptions) -> Self {
-        FileSystemIo { options, added: Mutex::default() }
+        FileSystemIo { options, added: Mutex::default(), realised: Mutex::default() }
     }
 
     /// The options.
@@ -118,6 +127,28 @@ impl FileSystemIo {
     /// All paths that were added so far, in the order of their store paths.
     pub fn added(&self) -> Vec<AddedPath> {
         self.lock().values().cloned().collect()
+    }
+
+    /// Lets a confined evaluation read a store path: it was built or fetched on its behalf.
+    pub fn allow(&self, path: StorePath) {
+        self.realised.lock().unwrap_or_else(PoisonError::into_inner).insert(path);
+    }
+
+    /// What forbids to read other paths than those that are allowed.
+    fn confinement(&self) -> Option<Confinement> {
+        match (self.options.pure, self.options.restricted) {
+            (true, _) => Some(Confinement::Pure),
+            (false, true) => Some(Confinement::Restricted),
+            (false, false) => None,
+        }
+    }
+
+    fn is_allowed(&self, logical: &Path) -> bool {
+        let below = |root: &PathBuf| path::is_within(bytes(logical), bytes(root));
+        self.options.allowed.iter().any(below)
+            || self.options.store_dir.split(bytes(logical)).is_ok_and(|(store_path, _)| {
+                self.realised.lock().unwrap_or_else(PoisonError::into_inner).contains(&store_path)
+            })
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<StorePath, AddedPath>> {
@@ -146,9 +177,10 @@ impl FileSystemIo {
                 AddedContent::Tree { real, .. } => Place::Real(real.join(rest)),
             });
         }
-        let allowed = |root: &PathBuf| path::is_within(bytes(logical), bytes(root));
-        if self.options.pure && !self.options.allowed.iter().any(allowed) {
-            return Err(IoError::Restricted { path: logical.to_owned() });
+        if let Some(mode) = self.confinement()
+            && !self.is_allowed(logical)
+        {
+            return Err(IoError::Restricted { path: logical.to_owned(), mode });
         }
         let store = Path::new(self.options.store_dir.as_str());
         Ok(Place::Real(match &self.options.real_store {
@@ -165,8 +197,24 @@ impl FileSystemIo {
         }
     }
 
+    /// That nothing is at a path. In a working tree of git's it may be there, and not tracked.
     fn missing(&self, path: &Path) -> IoError {
+        for mapping in &self.options.mappings {
+            if mapping.visible.is_some()
+                && let Some(file) = moved(path, &mapping.logical, &mapping.real)
+                && let Ok(inside) = path.strip_prefix(&mapping.logical)
+                && fs::symlink_metadata(&file).is_ok()
+            {
+                let (repository, inside) = (mapping.real.clone(), inside.to_owned());
+                return IoError::Untracked { file, repository, inside };
+            }
+        }
         IoError::NotFound { path: self.user_path(path) }
+    }
+
+    fn fetcher(&self, builtin: &str) -> Result<&dyn Fetch, IoError> {
+        let missing = || IoError::Unsupported { what: format!("builtins.{builtin}") };
+        self.options.fetcher.as_deref().ok_or_else(missing)
     }
 
     /// The hash of a tree of which `filter` and the visible files of a mapping take a part, and that part.
@@ -273,7 +321,7 @@ impl EvalIo for FileSystemIo {
 
     fn environment_variable(&self, name: &[u8]) -> Option<Vec<u8>> {
         // A name with these bytes would make the system's call panic.
-        if self.options.pure || name.is_empty() || name.contains(&b'=') || name.contains(&0) {
+        if self.confinement().is_some() || name.is_empty() || name.contains(&b'=') || name.contains(&0) {
             return None;
         }
         std::env::var_os(OsStr::from_bytes(name)).map(|value| value.into_vec())
@@ -355,6 +403,32 @@ impl EvalIo for FileSystemIo {
             }
         }
         Ok(())
+    }
+
+    fn fetch(&self, request: &FetchRequest) -> Result<Fetched, IoError> {
+        let content = self.fetcher(request.builtin)?.fetch(request)?;
+        self.lock().entry(content.added.path.clone()).or_insert(content.added);
+        Ok(content.fetched)
+    }
+
+    fn parse_flake_reference(&self, text: &str) -> Result<BTreeMap<String, FetchAttribute>, IoError> {
+        self.fetcher("parseFlakeRef")?.parse_reference(text)
+    }
+
+    fn print_flake_reference(
+        &self,
+        attributes: &BTreeMap<String, FetchAttribute>,
+    ) -> Result<String, IoError> {
+        self.fetcher("flakeRefToString")?.print_reference(attributes)
+    }
+
+    fn flake_expression(&self, reference: &str, pure: bool) -> Result<String, IoError> {
+        let flake = self.fetcher("getFlake")?.flake(reference, pure)?;
+        let mut added = self.lock();
+        for tree in flake.trees {
+            added.entry(tree.path.clone()).or_insert(tree);
+        }
+        Ok(flake.text)
     }
 
     fn user_path(&self, logical: &Path) -> PathBuf {

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 
 use nix_store::{Derivation, Hash, StoreDir, StorePath};
 
+use crate::file_system::AddedPath;
+
 /// What a path names, symbolic links not followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FileType {
@@ -107,6 +109,69 @@ pub struct Fetched {
     pub attributes: BTreeMap<String, FetchAttribute>,
 }
 
+/// What a fetcher got: its attributes for the language, and where its content lies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FetchedContent {
+    /// The store path and the attributes.
+    pub fetched: Fetched,
+    /// The content, as if the evaluation had added it.
+    pub added: AddedPath,
+}
+
+/// A flake as an expression, for `getFlake`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FlakeExpression {
+    /// The text of an expression whose value is the flake.
+    pub text: String,
+    /// Trees that it reads.
+    pub trees: Vec<AddedPath>,
+}
+
+/// What gets trees and files for evaluations, and knows flake references.
+pub trait Fetch: std::fmt::Debug + Send + Sync {
+    /// Fetches a tree or file.
+    ///
+    /// # Errors
+    /// It could not be fetched, is not what was asked for, or is not pinned where it must be.
+    fn fetch(&self, request: &FetchRequest) -> Result<FetchedContent, IoError>;
+
+    /// Takes a flake reference apart, for `parseFlakeRef`.
+    ///
+    /// # Errors
+    /// It is none.
+    fn parse_reference(&self, text: &str) -> Result<BTreeMap<String, FetchAttribute>, IoError>;
+
+    /// Puts a flake reference together, for `flakeRefToString`.
+    ///
+    /// # Errors
+    /// The attributes are none of a reference.
+    fn print_reference(&self, attributes: &BTreeMap<String, FetchAttribute>) -> Result<String, IoError>;
+
+    /// An expression for the flake that a reference means, for `getFlake`.
+    ///
+    /// # Errors
+    /// It could not be fetched or is no flake; with `pure`, it is not pinned.
+    fn flake(&self, reference: &str, pure: bool) -> Result<FlakeExpression, IoError>;
+}
+
+/// A kind of evaluation that may not read everything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Confinement {
+    /// Pure evaluation: what is read is pinned.
+    Pure,
+    /// Restricted evaluation: what is read lies on the search path or was made by the evaluation.
+    Restricted,
+}
+
+impl std::fmt::Display for Confinement {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Confinement::Pure => "pure evaluation mode (use '--impure' to override)",
+            Confinement::Restricted => "restricted mode",
+        })
+    }
+}
+
 /// Why the world did not answer.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -127,10 +192,12 @@ pub enum IoError {
         path: PathBuf,
     },
     /// Pure or restricted evaluation may not look there.
-    #[error("access to absolute path '{}' is forbidden in pure evaluation mode (use '--impure' to override)", path.display())]
+    #[error("access to absolute path '{}' is forbidden in {mode}", path.display())]
     Restricted {
         /// The path.
         path: PathBuf,
+        /// What forbids it.
+        mode: Confinement,
     },
     /// This evaluation cannot do it.
     #[error("'{what}' is not available in this evaluation")]
@@ -160,6 +227,37 @@ pub enum IoError {
     /// Something cannot be hashed, named or read as the store needs it.
     #[error("{0}")]
     Invalid(#[from] nix_store::Error),
+    /// A file of a flake that git does not track, so that the flake does not have it.
+    #[error(
+        "'{}' is there, but git does not track it, so the flake does not see it; to add it: git -C {} add {}",
+        file.display(), repository.display(), inside.display()
+    )]
+    Untracked {
+        /// The file.
+        file: PathBuf,
+        /// The working tree that it is in.
+        repository: PathBuf,
+        /// The file, relative to that.
+        inside: PathBuf,
+    },
+    /// A tree or file could not be fetched.
+    #[error("{message}")]
+    Fetch {
+        /// What failed and why.
+        message: String,
+    },
+    /// A tree or file is not what its hash says.
+    #[error("{message}")]
+    Integrity {
+        /// What differs.
+        message: String,
+    },
+    /// A reference that is not pinned, where it must be.
+    #[error("{message}")]
+    NotPinned {
+        /// What is not pinned.
+        message: String,
+    },
     /// A build or a fetch failed.
     #[error("{message}")]
     Failed {
@@ -244,13 +342,38 @@ pub trait EvalIo {
         Err(IoError::Unsupported { what: format!("builtins.{}", request.builtin) })
     }
 
+    /// Takes a flake reference apart.
+    ///
+    /// # Errors
+    /// It is none, or this evaluation knows nothing of them.
+    fn parse_flake_reference(&self, text: &str) -> Result<BTreeMap<String, FetchAttribute>, IoError> {
+        let _ = text;
+        Err(IoError::Unsupported { what: "builtins.parseFlakeRef".into() })
+    }
+
+    /// Puts a flake reference together.
+    ///
+    /// # Errors
+    /// The attributes are none of a reference, or this evaluation knows nothing of them.
+    fn print_flake_reference(
+        &self,
+        attributes: &BTreeMap<String, FetchAttribute>,
+    ) -> Result<String, IoError> {
+        let _ = attributes;
+        Err(IoError::Unsupported { what: "builtins.flakeRefToString".into() })
+    }
+
+    /// The text of an expression whose value is the flake that a reference means.
+    ///
+    /// # Errors
+    /// It could not be fetched or is no flake, or this evaluation does not fetch.
+    fn flake_expression(&self, reference: &str, pure: bool) -> Result<String, IoError> {
+        let _ = (reference, pure);
+        Err(IoError::Unsupported { what: "builtins.getFlake".into() })
+    }
+
     /// The path of a file as the user knows it, for messages.
     fn user_path(&self, path: &Path) -> PathBuf {
         path.to_owned()
-    }
-
-    /// Whether the evaluation should stop, for Ctrl-C.
-    fn interrupted(&self) -> bool {
-        false
     }
 }

@@ -1,5 +1,8 @@
 //! What an evaluation may do, and where it looks.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
 /// An entry of the search path: `<prefix/…>` is looked up in `path`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SearchPathEntry {
@@ -7,6 +10,97 @@ pub struct SearchPathEntry {
     pub prefix: String,
     /// Where it leads: a path, or something that the evaluation's I/O can fetch.
     pub path: String,
+}
+
+/// A feature of the language that Nix 2.26 calls experimental and has to be asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Feature {
+    /// Derivations whose output paths are known after the build only (`ca-derivations`).
+    CaDerivations,
+    /// Derivations that build derivations, and `builtins.outputOf` (`dynamic-derivations`).
+    DynamicDerivations,
+    /// `builtins.fetchClosure` (`fetch-closure`).
+    FetchClosure,
+    /// `builtins.fetchTree` (`fetch-tree`); comes with flakes.
+    FetchTree,
+    /// `builtins.getFlake` and its kin (`flakes`).
+    Flakes,
+    /// Derivations that may give something else at each build (`impure-derivations`).
+    ImpureDerivations,
+    /// Dates and times in `builtins.fromTOML` (`parse-toml-timestamps`).
+    ParseTomlTimestamps,
+    /// The operators `|>` and `<|` (`pipe-operators`).
+    PipeOperators,
+}
+
+impl Feature {
+    /// All of them.
+    pub const ALL: [Feature; 8] = [
+        Feature::CaDerivations,
+        Feature::DynamicDerivations,
+        Feature::FetchClosure,
+        Feature::FetchTree,
+        Feature::Flakes,
+        Feature::ImpureDerivations,
+        Feature::ParseTomlTimestamps,
+        Feature::PipeOperators,
+    ];
+
+    /// The name that Nix's setting `experimental-features` has for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Feature::CaDerivations => "ca-derivations",
+            Feature::DynamicDerivations => "dynamic-derivations",
+            Feature::FetchClosure => "fetch-closure",
+            Feature::FetchTree => "fetch-tree",
+            Feature::Flakes => "flakes",
+            Feature::ImpureDerivations => "impure-derivations",
+            Feature::ParseTomlTimestamps => "parse-toml-timestamps",
+            Feature::PipeOperators => "pipe-operators",
+        }
+    }
+
+    /// The feature of a name; `None` for one that the language knows nothing of.
+    pub fn find(name: &str) -> Option<Feature> {
+        Feature::ALL.into_iter().find(|feature| feature.name() == name)
+    }
+}
+
+/// A set of [`Feature`]s.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Features(u16);
+
+impl Features {
+    /// None of them.
+    pub const NONE: Features = Features(0);
+
+    /// The set with one more. Flakes bring `fetchTree` along.
+    #[must_use]
+    pub const fn with(self, feature: Feature) -> Features {
+        let more = match feature {
+            Feature::Flakes => 1 << Feature::Flakes as u16 | 1 << Feature::FetchTree as u16,
+            other => 1 << other as u16,
+        };
+        Features(self.0 | more)
+    }
+
+    /// Whether a feature is in the set.
+    pub const fn has(self, feature: Feature) -> bool {
+        self.0 & (1 << feature as u16) != 0
+    }
+
+    /// The features that a list of names, divided by blanks, asks for; names that concern other parts of Nix are passed
+    /// over.
+    pub fn parse(text: &str) -> Features {
+        text.split_whitespace().filter_map(Feature::find).fold(Features::NONE, Features::with)
+    }
+}
+
+impl Default for Features {
+    /// Flakes, without which nothing of this program works, and no other.
+    fn default() -> Self {
+        Features::NONE.with(Feature::Flakes)
+    }
 }
 
 /// What an evaluation has to say while it runs.
@@ -27,8 +121,15 @@ pub struct Settings {
     pub system: String,
     /// `-I` and `NIX_PATH`, first wins.
     pub search_path: Vec<SearchPathEntry>,
-    /// Whether `|>` and `<|` are allowed.
-    pub pipe_operators: bool,
+    /// Experimental features that are on.
+    pub features: Features,
+    /// Restricted evaluation (Nix's setting `restrict-eval`): no environment, and only URIs that are allowed. Which files
+    /// may be read is decided by the evaluation's I/O.
+    pub restricted: bool,
+    /// Prefixes of URIs that may be fetched from in restricted evaluation (Nix's setting `allowed-uris`).
+    pub allowed_uris: Vec<String>,
+    /// Whether evaluation may build (Nix's setting `allow-import-from-derivation`).
+    pub import_from_derivation: bool,
     /// How deep calls may nest; Nix's default is 10 000.
     pub max_call_depth: u32,
     /// Size of the evaluation's stack in bytes. Only what is used takes memory.
@@ -37,6 +138,8 @@ pub struct Settings {
     pub trace_verbose: bool,
     /// Whether `builtins.warn` aborts the evaluation (Nix's setting `abort-on-warn`).
     pub abort_on_warn: bool,
+    /// Becomes true when the evaluation is to stop, for Ctrl-C.
+    pub interrupted: Arc<AtomicBool>,
     /// Where messages go; standard error by default.
     pub report: fn(Report, &str),
 }
@@ -54,11 +157,15 @@ impl Default for Settings {
             pure: false,
             system: current_system(),
             search_path: Vec::new(),
-            pipe_operators: false,
+            features: Features::default(),
+            restricted: false,
+            allowed_uris: Vec::new(),
+            import_from_derivation: true,
             max_call_depth: 10_000,
             stack_size: 1 << 30,
             trace_verbose: false,
             abort_on_warn: false,
+            interrupted: Arc::default(),
             report: report_to_stderr,
         }
     }

@@ -4,24 +4,53 @@ use std::collections::BTreeMap;
 
 use super::Builtin;
 use crate::attrs::{Attr, Attrs};
+use crate::error::Error;
 use crate::eval::{Evaluated, Evaluator};
+use crate::ir::Parameters;
 use crate::position::Position;
 use crate::symbol::{Symbol, known};
 use crate::value::{MappedAttrs, Slot, Value};
 
 pub(super) const BUILTINS: &[Builtin] = &[
-    Builtin::new("__attrNames", 1, attr_names),
-    Builtin::new("__attrValues", 1, attr_values),
-    Builtin::new("__catAttrs", 2, cat_attrs),
-    Builtin::new("__functionArgs", 1, function_args),
-    Builtin::new("__getAttr", 2, get_attr),
-    Builtin::new("__hasAttr", 2, has_attr),
-    Builtin::new("__intersectAttrs", 2, intersect_attrs),
-    Builtin::new("__listToAttrs", 1, list_to_attrs),
-    Builtin::new("__mapAttrs", 2, map_attrs),
-    Builtin::new("removeAttrs", 2, remove_attrs),
-    Builtin::new("__unsafeGetAttrPos", 2, unsafe_get_attr_pos),
-    Builtin::new("__zipAttrsWith", 2, zip_attrs_with),
+    Builtin::new("__attrNames", 1, attr_names)
+        .doc("set", "The names of a set's attributes, in alphabetical order."),
+    Builtin::new("__attrValues", 1, attr_values)
+        .doc("set", "The values of a set's attributes, in the order of their names."),
+    Builtin::new("__catAttrs", 2, cat_attrs)
+        .doc("attr list", "The values of the attribute `attr` in those sets of `list` that have it."),
+    Builtin::new("__functionArgs", 1, function_args).doc(
+        "f",
+        "The names of the arguments that a function `{ a, b ? 1 }: …` takes, each true if it \
+         has a default. Empty for functions of another form.",
+    ),
+    Builtin::new("__getAttr", 2, get_attr)
+        .doc("s set", "The attribute of `set` that is named `s`; an error if there is none. As `set.${s}`."),
+    Builtin::new("__hasAttr", 2, has_attr)
+        .doc("s set", "Whether `set` has an attribute named `s`. As `set ? ${s}`."),
+    Builtin::new("__intersectAttrs", 2, intersect_attrs)
+        .doc("e1 e2", "The attributes of `e2` whose names are in `e1`, too."),
+    Builtin::new("__listToAttrs", 1, list_to_attrs).doc(
+        "e",
+        "A set of a list of sets with `name` and `value`. Of two with the same name the first \
+         counts.",
+    ),
+    Builtin::new("__mapAttrs", 2, map_attrs).doc(
+        "f attrset",
+        "The set with the same names whose values are what `f` returns for each name and \
+         value.",
+    ),
+    Builtin::new("removeAttrs", 2, remove_attrs)
+        .doc("set list", "A set without the attributes that a list names."),
+    Builtin::new("__unsafeGetAttrPos", 2, unsafe_get_attr_pos).doc(
+        "s set",
+        "Where an attribute was defined: a set of `file`, `line` and `column`, or `null` \
+         where that is not known.",
+    ),
+    Builtin::new("__zipAttrsWith", 2, zip_attrs_with).doc(
+        "f list",
+        "Joins a list of sets: each attribute is what `f` returns for its name and the list \
+         of its values.",
+    ),
 ];
 
 /// `getAttr`, for values that select from another when they are needed.
@@ -31,7 +60,8 @@ type Arguments<'b, 'a> = &'b [&'a Slot<'a>];
 
 fn attr_names<'a>(e: &Evaluator<'a>, args: Arguments<'_, 'a>, at: Position) -> Evaluated<'a> {
     let attrs = e.force_attrs(args[0], at)?;
-    Ok(e.list_of(e.by_name(attrs).iter().map(|attr| Value::String(e.symbols.string(attr.name)))))
+    let names: Vec<_> = e.by_name(attrs).iter().map(|attr| e.symbols.slot(attr.name)).collect();
+    Ok(e.list(&names))
 }
 
 fn attr_values<'a>(e: &Evaluator<'a>, args: Arguments<'_, 'a>, at: Position) -> Evaluated<'a> {
@@ -41,21 +71,37 @@ fn attr_values<'a>(e: &Evaluator<'a>, args: Arguments<'_, 'a>, at: Position) -> 
 }
 
 fn get_attr<'a>(e: &Evaluator<'a>, args: Arguments<'_, 'a>, at: Position) -> Evaluated<'a> {
-    let name = e.symbols.intern(e.force_plain(args[0], at)?);
+    let name = e.expect_name(e.force(args[0], at)?, at)?;
     let attrs = e.force_attrs(args[1], at)?;
     e.attribute(attrs, name, at)
 }
 
-fn has_attr<'a>(e: &Evaluator<'a>, args: Arguments<'_, 'a>, at: Position) -> Evaluated<'a> {
-    let name = e.force_plain(args[0], at)?;
+/// The symbol of a name if any set that is there already can have it: evaluating another one may make it known.
+fn known_name<'a>(e: &Evaluator<'a>, slot: &'a Slot<'a>, at: Position) -> Result<Option<Symbol>, Error> {
+    e.force_plain(slot, at)?;
+    Ok(e.symbols.find_string(e.force_string(slot, at)?))
+}
+
+/// A name and the set that may have it; the name is evaluated first.
+fn name_and_attrs<'a>(
+    e: &Evaluator<'a>,
+    args: Arguments<'_, 'a>,
+    at: Position,
+) -> Result<(Option<Symbol>, &'a Attrs<'a>), Error> {
+    e.force_plain(args[0], at)?;
+    let name = e.force_string(args[0], at)?;
     let attrs = e.force_attrs(args[1], at)?;
-    Ok(Value::Bool(e.symbols.find(name).is_some_and(|name| attrs.get(name).is_some())))
+    Ok((e.symbols.find_string(name), attrs))
+}
+
+fn has_attr<'a>(e: &Evaluator<'a>, args: Arguments<'_, 'a>, at: Position) -> Evaluated<'a> {
+    let (name, attrs) = name_and_attrs(e, args, at)?;
+    Ok(Value::Bool(name.is_some_and(|name| attrs.get(name).is_some())))
 }
 
 fn unsafe_get_attr_pos<'a>(e: &Evaluator<'a>, args: Arguments<'_, 'a>, at: Position) -> Evaluated<'a> {
-    let name = e.force_plain(args[0], at)?;
-    let attrs = e.force_attrs(args[1], at)?;
-    let attr = e.symbols.find(name).and_then(|name| attrs.get(name));
+    let (name, attrs) = name_and_attrs(e, args, at)?;
+    let attr = name.and_then(|name| attrs.get(name));
     Ok(attr.map_or(Value::Null, |attr| e.position_value(attr.position)))
 }
 
@@ -84,7 +130,7 @@ fn remove_attrs<'a>(e: &Evaluator<'a>, args: Arguments<'_, 'a>, at: Position) ->
     let attrs = e.force_attrs(args[0], at)?;
     let mut names: Vec<Symbol> = Vec::new();
     for name in e.force_list(args[1], at)? {
-        names.extend(e.symbols.find(e.force_plain(name, at)?));
+        names.extend(known_name(e, name, at)?);
     }
     names.retain(|name| attrs.get(*name).is_some());
     if names.is_empty() {
@@ -112,7 +158,7 @@ fn list_to_attrs<'a>(e: &Evaluator<'a>, args: Arguments<'_, 'a>, at: Position) -
     for item in items {
         let item = e.force_attrs(item, at)?;
         let name = e.attribute(item, known::NAME, at)?;
-        let name = e.symbols.intern(e.expect_plain(name, at)?);
+        let name = e.expect_name(name, at)?;
         match item.get(known::VALUE) {
             Some(value) => attrs.push(Attr { name, position: value.position, value: value.value }),
             None => return e.missing_attribute(item, known::VALUE, at),
@@ -122,7 +168,7 @@ fn list_to_attrs<'a>(e: &Evaluator<'a>, args: Arguments<'_, 'a>, at: Position) -
 }
 
 fn cat_attrs<'a>(e: &Evaluator<'a>, args: Arguments<'_, 'a>, at: Position) -> Evaluated<'a> {
-    let name = e.symbols.intern(e.force_plain(args[0], at)?);
+    let name = e.expect_name(e.force(args[0], at)?, at)?;
     let mut found = Vec::new();
     for item in e.force_list(args[1], at)? {
         found.extend(e.force_attrs(item, at)?.get(name).map(|attr| attr.value));
@@ -132,9 +178,11 @@ fn cat_attrs<'a>(e: &Evaluator<'a>, args: Arguments<'_, 'a>, at: Position) -> Ev
 
 fn function_args<'a>(e: &Evaluator<'a>, args: Arguments<'_, 'a>, at: Position) -> Evaluated<'a> {
     match e.force(args[0], at)? {
-        Value::Builtin(_) | Value::Partial(_) => Ok(Value::Attrs(e.empty_attrs)),
+        Value::PartialLambda(_) | Value::Builtin(_) | Value::Partial(_) => Ok(Value::Attrs(e.empty_attrs)),
         Value::Lambda(id, _) => {
-            let Some(formals) = &e.lambda(id)?.formals else { return Ok(Value::Attrs(e.empty_attrs)) };
+            let Parameters::Set { formals, .. } = &e.lambda(id)?.parameters else {
+                return Ok(Value::Attrs(e.empty_attrs));
+            };
             let attrs = formals
                 .list
                 .iter()
@@ -161,7 +209,7 @@ fn zip_attrs_with<'a>(e: &Evaluator<'a>, args: Arguments<'_, 'a>, at: Position) 
     let attrs = found
         .into_iter()
         .map(|(name, values)| {
-            let text = e.slot(Value::String(e.symbols.string(name)));
+            let text = e.symbols.slot(name);
             let values = e.slot(e.list(&values));
             Attr { name, position: Position::NONE, value: e.application(args[0], text, Some(values)) }
         })

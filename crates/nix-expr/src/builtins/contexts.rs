@@ -11,17 +11,40 @@ use crate::symbol::known;
 use crate::value::{Slot, Value};
 
 pub(super) const BUILTINS: &[Builtin] = &[
-    Builtin::new("__addDrvOutputDependencies", 1, add_drv_output_dependencies),
-    Builtin::new("__appendContext", 2, append_context),
-    Builtin::new("__getContext", 1, get_context),
+    Builtin::new("__addDrvOutputDependencies", 1, add_drv_output_dependencies).doc(
+        "s",
+        "Has a string that depends on a `.drv` file alone depend on that derivation's outputs \
+         and on all that they need as well. The opposite of `unsafeDiscardOutputDependency`.",
+    ),
+    Builtin::new("__appendContext", 2, append_context).doc(
+        "s context",
+        "The string `s` that depends on what `context` says besides, a set as `getContext` \
+         returns it.",
+    ),
+    Builtin::new("__getContext", 1, get_context).doc(
+        "s",
+        "What a string depends on: a set with an attribute for every store path, which says \
+         whether the string depends on the `path` itself, on `outputs` of a derivation or on \
+         `allOutputs`.",
+    ),
     Builtin::new("__hasContext", 1, |e, args, at| {
         Ok(Value::Bool(!e.force_string(args[0], at)?.context.is_empty()))
-    }),
-    Builtin::new("__unsafeDiscardOutputDependency", 1, unsafe_discard_output_dependency),
+    })
+    .doc("s", "Whether a string depends on anything in the store."),
+    Builtin::new("__unsafeDiscardOutputDependency", 1, unsafe_discard_output_dependency).doc(
+        "s",
+        "Has a string that depends on a derivation's outputs by way of its `.drv` file depend \
+         on that file alone.",
+    ),
     Builtin::new("__unsafeDiscardStringContext", 1, |e, args, at| {
         let string = e.coerce(e.force(args[0], at)?, at, Coercion::INTERPOLATION)?;
         Ok(e.string_in_arena(string.bytes, Default::default()))
-    }),
+    })
+    .doc(
+        "s",
+        "The string without what it depends on. What it names need not exist then when it is \
+         used.",
+    ),
 ];
 
 fn unsafe_discard_output_dependency<'a>(

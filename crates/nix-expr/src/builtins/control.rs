@@ -8,27 +8,54 @@ use crate::symbol::known;
 use crate::value::{Slot, Value};
 
 pub(super) const BUILTINS: &[Builtin] = &[
-    Builtin::untraced("abort", 1, abort),
-    Builtin::untraced("__addErrorContext", 2, add_error_context),
-    Builtin::new("break", 1, |e, args, at| e.force(args[0], at)),
+    Builtin::untraced("abort", 1, abort)
+        .doc("s", "Ends the evaluation with a message. Unlike `throw`, nothing catches it."),
+    Builtin::untraced("__addErrorContext", 2, add_error_context)
+        .doc("message value", "Evaluates `value`; should that fail, `message` becomes part of the trace."),
+    Builtin::new("break", 1, |e, args, at| e.force(args[0], at))
+        .doc("v", "Returns its argument. Where a debugger runs, it stops there."),
     Builtin::new("__deepSeq", 2, |e, args, at| {
         let value = e.force(args[0], at)?;
         e.force_deep(value, at)?;
         e.force(args[1], at)
-    }),
-    Builtin::untraced("import", 1, import),
-    Builtin::untraced("scopedImport", 2, scoped_import),
+    })
+    .doc("e1 e2", "Evaluates `e1` and everything in it, then returns `e2`."),
+    Builtin::untraced("import", 1, import).doc(
+        "path",
+        "The value of the expression in a file, or in `default.nix` of a directory. A file is \
+         evaluated once only.",
+    ),
+    Builtin::untraced("scopedImport", 2, scoped_import).doc(
+        "scope path",
+        "As `import`, but the attributes of `scope` are variables in the file and hide those \
+         of the language.",
+    ),
     Builtin::new("__seq", 2, |e, args, at| {
         e.force(args[0], at)?;
         e.force(args[1], at)
-    }),
-    Builtin::untraced("throw", 1, throw),
-    Builtin::new("__trace", 2, trace),
+    })
+    .doc("e1 e2", "Evaluates `e1` to its outermost constructor, then returns `e2`."),
+    Builtin::untraced("throw", 1, throw).doc("s", "An error with a message. `tryEval` catches it."),
+    Builtin::new("__trace", 2, trace).doc("e1 e2", "Prints `e1` on standard error and returns `e2`."),
     Builtin::new("__traceVerbose", 2, |e, args, at| {
         if e.settings.trace_verbose { trace(e, args, at) } else { e.force(args[1], at) }
-    }),
-    Builtin::untraced("__tryEval", 1, try_eval),
-    Builtin::new("__warn", 2, warn),
+    })
+    .doc(
+        "e1 e2",
+        "As `trace` if the setting `trace-verbose` is on; otherwise it returns `e2` in \
+         silence.",
+    ),
+    Builtin::untraced("__tryEval", 1, try_eval).doc(
+        "e",
+        "Evaluates a value to its outermost constructor: a set of `success` and `value`. Only \
+         `throw`, failed `assert` and failed lookups of `<name>` make it `{ success = false; \
+         value = false; }`; other errors are not caught.",
+    ),
+    Builtin::new("__warn", 2, warn).doc(
+        "e1 e2",
+        "Prints the string `e1` as a warning on standard error and returns `e2`. With the \
+         setting `abort-on-warn` it is an error.",
+    ),
 ];
 
 type Arguments<'b, 'a> = &'b [&'a Slot<'a>];
@@ -77,7 +104,8 @@ fn add_error_context<'a>(e: &Evaluator<'a>, args: Arguments<'_, 'a>, at: Positio
 fn trace<'a>(e: &Evaluator<'a>, args: Arguments<'_, 'a>, at: Position) -> Evaluated<'a> {
     let text = match e.force(args[0], at)? {
         Value::String(string) => String::from_utf8_lossy(string.bytes).into_owned(),
-        other => crate::print::shallow(e, other),
+        other => String::from_utf8_lossy(&crate::show::show(e, other, crate::show::Display::KNOWN)?.text)
+            .into_owned(),
     };
     (e.settings.report)(crate::settings::Report::Trace, &text);
     e.force(args[1], at)

@@ -15,18 +15,35 @@ use crate::error::{Error, ErrorKind, FrameText};
 use crate::eval::{Coercion, Evaluated, Evaluator, os_path};
 use crate::io::IoError;
 use crate::position::Position;
+use crate::settings::Feature;
 use crate::string::{ContextElement, ContextId};
 use crate::symbol::{Symbol, known};
 use crate::value::{Slot, Value};
 
 pub(super) const BUILTINS: &[Builtin] = &[
-    Builtin::untraced("derivation", 1, derivation),
-    Builtin::untraced("derivationStrict", 1, derivation_strict),
-    Builtin::new("__outputOf", 2, output_of),
+    Builtin::untraced("derivation", 1, derivation).doc(
+        "attrs",
+        "Describes a build: a set of at least `name`, `system` and `builder`. Everything else \
+         in it becomes an environment variable of the builder. Returns the set with \
+         `outPath`, `drvPath` and an attribute for every output.",
+    ),
+    Builtin::untraced("derivationStrict", 1, derivation_strict).doc(
+        "attrs",
+        "What `derivation` calls as soon as a path is needed: returns a set of `drvPath` and \
+         the paths of all outputs.",
+    ),
+    Builtin::new("__outputOf", 2, output_of)
+        .doc(
+            "derivation-reference output-name",
+            "The path of an output of a derivation that is an output itself, as a placeholder \
+         where it is not known yet.",
+        )
+        .needs(Feature::DynamicDerivations),
     Builtin::new("placeholder", 1, |e, args, at| {
         let output = String::from_utf8_lossy(e.force_plain(args[0], at)?);
         Ok(e.string(output_placeholder(&output).as_bytes()))
-    }),
+    })
+    .doc("output", "A string that becomes the path of the derivation's own output when it is built."),
 ];
 
 static DERIVATION_STRICT: Builtin = Builtin::untraced("derivationStrict", 1, derivation_strict);
@@ -42,7 +59,7 @@ fn derivation<'a>(e: &Evaluator<'a>, args: Arguments<'_, 'a>, at: Position) -> E
         None => outputs.push(known::OUT),
         Some(attr) => {
             for name in e.force_list(attr.value, attr.position)? {
-                outputs.push(e.symbols.intern(e.force_plain(name, attr.position)?));
+                outputs.push(e.expect_name(e.force(name, attr.position)?, attr.position)?);
             }
         }
     }
@@ -76,8 +93,7 @@ fn wrap<'a>(
     shared.extend(drv_attrs.map(|value| Attr { name: known::DRV_ATTRS, position, value }));
     let common = attrs.update(by_name, e.arena).update(Attrs::from_unsorted(e.arena, shared), e.arena);
     let get = e.builtin_slot(&GET_ATTR);
-    let select =
-        |name: Symbol| e.application(get, e.slot(Value::String(e.symbols.string(name))), Some(strict));
+    let select = |name: Symbol| e.application(get, e.symbols.slot(name), Some(strict));
     let drv_path = select(known::DRV_PATH);
     let kind = e.slot(e.string(b"derivation"));
     for (name, slot) in &slots {
@@ -87,11 +103,7 @@ fn wrap<'a>(
                 Attr { name: known::OUT_PATH, position, value: select(*name) },
                 Attr { name: known::DRV_PATH, position, value: drv_path },
                 Attr { name: known::TYPE, position, value: kind },
-                Attr {
-                    name: known::OUTPUT_NAME,
-                    position,
-                    value: e.slot(Value::String(e.symbols.string(*name))),
-                },
+                Attr { name: known::OUTPUT_NAME, position, value: e.symbols.slot(*name) },
             ],
         );
         slot.set(Value::Attrs(common.update(own, e.arena)));
@@ -181,6 +193,18 @@ fn make<'a>(e: &Evaluator<'a>, attrs: &'a Attrs<'a>, name: &str, at: Position) -
     register(e, drv, at)
 }
 
+/// Something that only an experimental feature allows.
+pub(super) fn require<'a>(e: &Evaluator<'a>, feature: Feature, at: Position) -> Result<(), Error> {
+    if e.settings.features.has(feature) {
+        return Ok(());
+    }
+    let name = feature.name();
+    let message = format!(
+        "experimental Nix feature '{name}' is disabled; add '--extra-experimental-features {name}' to enable it"
+    );
+    e.fail(ErrorKind::Unsupported, at, message)
+}
+
 /// Takes one attribute into a derivation.
 fn attribute<'a>(
     e: &Evaluator<'a>,
@@ -197,17 +221,15 @@ fn attribute<'a>(
         return Ok(());
     }
     match attr.name {
-        known::CONTENT_ADDRESSED => {
-            if e.expect_bool(value, at)? {
-                declared.content_addressed = true;
-            }
+        // Where these are false, they are attributes like any other.
+        known::CONTENT_ADDRESSED if e.expect_bool(value, at)? => {
+            require(e, Feature::CaDerivations, at)?;
+            declared.content_addressed = true;
             return Ok(());
         }
-        known::IMPURE => {
-            if e.expect_bool(value, at)? {
-                return e.fail(ErrorKind::Unsupported, at, "impure derivations are not supported");
-            }
-            return Ok(());
+        known::IMPURE if e.expect_bool(value, at)? => {
+            require(e, Feature::ImpureDerivations, at)?;
+            return e.fail(ErrorKind::Unsupported, at, "impure derivations are not supported");
         }
         known::ARGS => {
             for item in e.expect_list(value, at)? {
@@ -255,7 +277,10 @@ fn attribute<'a>(
             declared.method = Some(match &text[..] {
                 b"flat" => ContentAddressMethod::Flat,
                 b"recursive" | b"nar" => ContentAddressMethod::Recursive,
-                b"text" => ContentAddressMethod::Text,
+                b"text" => {
+                    require(e, Feature::DynamicDerivations, at)?;
+                    ContentAddressMethod::Text
+                }
                 other => {
                     let other = String::from_utf8_lossy(other);
                     let message = format!("invalid value '{other}' for 'outputHashMode' attribute");
@@ -368,7 +393,7 @@ fn set_outputs<'a>(
         return e.fail(
             ErrorKind::Unsupported,
             at,
-            "experimental Nix feature 'ca-derivations' is disabled: floating content-addressed derivations are not supported",
+            "derivations whose output paths depend on what is built (`__contentAddressed`) are not supported",
         );
     }
     for output in declared.outputs {
@@ -440,7 +465,7 @@ pub(super) fn imported<'a>(e: &Evaluator<'a>, path: &[u8], at: Position) -> Resu
         let name = e.symbols.intern(output.as_bytes());
         strict.push((name, e.string_with(text.as_bytes(), context)));
         names.push(name);
-        name_slots.push(e.slot(Value::String(e.symbols.string(name))));
+        name_slots.push(e.symbols.slot(name));
     }
     let attrs =
         e.attrs_of(&[(known::NAME, e.string(drv.name.as_bytes())), (known::OUTPUTS, e.list(&name_slots))]);

@@ -11,24 +11,67 @@ use crate::eval::{Coercion, Evaluated, Evaluator, os_path};
 use crate::io::{AddMethod, FileType, IoError, PathToAdd};
 use crate::path;
 use crate::position::Position;
+use crate::settings::Feature;
 use crate::string::{ContextElement, ContextId};
 use crate::symbol::known;
 use crate::value::{Slot, Value};
 
 pub(super) const BUILTINS: &[Builtin] = &[
-    Builtin::new("baseNameOf", 1, base_name_of),
-    Builtin::new("dirOf", 1, dir_of),
-    Builtin::new("__filterSource", 2, filter_source),
-    Builtin::new("__findFile", 2, find_file),
-    Builtin::new("__getEnv", 1, get_env),
-    Builtin::new("__path", 1, path_builtin),
-    Builtin::new("__pathExists", 1, path_exists),
-    Builtin::new("__readDir", 1, read_dir),
-    Builtin::new("__readFile", 1, read_file),
-    Builtin::new("__readFileType", 1, read_file_type),
-    Builtin::new("__storePath", 1, store_path),
-    Builtin::new("__toFile", 2, to_file),
-    Builtin::new("__toPath", 1, to_path),
+    Builtin::new("baseNameOf", 1, base_name_of)
+        .doc("x", "The part of a path or string behind its last slash."),
+    Builtin::new("dirOf", 1, dir_of)
+        .doc("s", "A path or string up to its last slash: the directory that a file is in."),
+    Builtin::new("__fetchClosure", 1, |e, _, at| {
+        let message = "'builtins.fetchClosure' is not supported: add the store path to the store beforehand, and use \
+                       'builtins.storePath'";
+        e.fail(ErrorKind::Unsupported, at, message)
+    })
+    .needs(Feature::FetchClosure)
+    .doc("args", "Copies a store path and all that it needs from a binary cache. Not supported here."),
+    Builtin::new("__filterSource", 2, filter_source).doc(
+        "pred path",
+        "Copies a tree to the store without the files for which `pred` returns false. It is \
+         called with a file's path and its type: `regular`, `directory`, `symlink` or \
+         `unknown`. `builtins.path` does the same and lets the result be named.",
+    ),
+    Builtin::new("__findFile", 2, find_file).doc(
+        "search-path lookup-path",
+        "Looks up `lookup-path` in a search path such as `builtins.nixPath`: what \
+         `<lookup-path>` stands for.",
+    ),
+    Builtin::new("__getEnv", 1, get_env).doc(
+        "s",
+        "The value of an environment variable; an empty string if there is none, and in pure \
+         evaluation.",
+    ),
+    Builtin::new("__path", 1, path_builtin).doc(
+        "args",
+        "Copies a file or tree to the store. `args` is a set of `path` and perhaps `name`, \
+         `filter` (as for `filterSource`), `recursive` (false for a plain file that is hashed \
+         by its content) and `sha256`.",
+    ),
+    Builtin::new("__pathExists", 1, path_exists)
+        .doc("path", "Whether a file or directory exists. With a slash at its end, only a directory does."),
+    Builtin::new("__readDir", 1, read_dir).doc(
+        "path",
+        "The content of a directory: a set with the type of every entry, `regular`, \
+         `directory`, `symlink` or `unknown`.",
+    ),
+    Builtin::new("__readFile", 1, read_file).doc("path", "The content of a file, as a string."),
+    Builtin::new("__readFileType", 1, read_file_type)
+        .doc("p", "The type of a file: `regular`, `directory`, `symlink` or `unknown`."),
+    Builtin::new("__storePath", 1, store_path).doc(
+        "path",
+        "A path of the store, as a string that depends on it. Nothing is copied, unlike with \
+         other paths. Not in pure evaluation.",
+    ),
+    Builtin::new("__toFile", 2, to_file).doc(
+        "name s",
+        "Writes a string to a file in the store and returns its path. The string may depend \
+         on other files, but not on derivations.",
+    ),
+    Builtin::new("__toPath", 1, to_path)
+        .doc("s", "A string with an absolute path in canonical form. `/. + s` makes a path of it."),
 ];
 
 type Arguments<'b, 'a> = &'b [&'a Slot<'a>];
@@ -54,7 +97,7 @@ fn dir_of<'a>(e: &Evaluator<'a>, args: Arguments<'_, 'a>, at: Position) -> Evalu
 
 fn get_env<'a>(e: &Evaluator<'a>, args: Arguments<'_, 'a>, at: Position) -> Evaluated<'a> {
     let name = e.force_plain(args[0], at)?;
-    let value = if e.settings.pure { None } else { e.io.environment_variable(name) };
+    let value = if e.settings.pure || e.settings.restricted { None } else { e.io.environment_variable(name) };
     Ok(e.string(&value.unwrap_or_default()))
 }
 
@@ -73,7 +116,7 @@ pub(super) fn read<'a>(
     at: Position,
 ) -> Result<(Vec<u8>, Vec<u8>), Error> {
     let path = real_path(e, slot, true, at)?;
-    let bytes = e.io.read_file(os_path(&path)).or_else(|error| e.io_error(at, error))?;
+    let bytes = e.io.read_file(os_path(&path)).or_else(|error| e.file_error(&path, at, error))?;
     Ok((path, bytes))
 }
 
@@ -101,7 +144,7 @@ fn read_file<'a>(e: &Evaluator<'a>, args: Arguments<'_, 'a>, at: Position) -> Ev
 
 fn read_dir<'a>(e: &Evaluator<'a>, args: Arguments<'_, 'a>, at: Position) -> Evaluated<'a> {
     let path = real_path(e, args[0], true, at)?;
-    let entries = e.io.read_directory(os_path(&path)).or_else(|error| e.io_error(at, error))?;
+    let entries = e.io.read_directory(os_path(&path)).or_else(|error| e.file_error(&path, at, error))?;
     let attrs = entries
         .into_iter()
         .map(|(name, kind)| Attr {
@@ -118,8 +161,8 @@ fn read_file_type<'a>(e: &Evaluator<'a>, args: Arguments<'_, 'a>, at: Position) 
     match e.file_type(&path, at)? {
         Some(kind) => Ok(e.string(kind.name().as_bytes())),
         None => {
-            let path = e.io.user_path(os_path(&path));
-            e.io_error(at, IoError::NotFound { path })
+            let missing = IoError::NotFound { path: e.io.user_path(os_path(&path)) };
+            e.file_error(&path, at, missing)
         }
     }
 }
@@ -289,6 +332,29 @@ fn add<'a>(
     Ok(store_string(e, &added))
 }
 
+/// Whether restricted evaluation may fetch from a URI.
+pub(super) fn check_uri<'a>(e: &Evaluator<'a>, uri: &str, at: Position) -> Result<(), Error> {
+    let settings = e.settings;
+    if !settings.restricted || settings.allowed_uris.iter().any(|allowed| allows(allowed, uri)) {
+        return Ok(());
+    }
+    if let Some(path) = uri.strip_prefix("file://").or(uri.starts_with('/').then_some(uri)) {
+        return e.file_type(path.as_bytes(), at).map(|_| ());
+    }
+    e.fail(ErrorKind::Restricted, at, format!("access to URI '{uri}' is forbidden in restricted mode"))
+}
+
+/// Whether a prefix of allowed URIs is one of this, at the border of its parts. `https:` allows a whole scheme.
+fn allows(prefix: &str, uri: &str) -> bool {
+    match uri.strip_prefix(prefix) {
+        _ if prefix.is_empty() => false,
+        None => false,
+        Some(rest) => {
+            rest.is_empty() || rest.starts_with('/') || prefix.ends_with('/') || prefix.ends_with(':')
+        }
+    }
+}
+
 /// `<name>`: looks a file up in a search path.
 fn find_file<'a>(e: &Evaluator<'a>, args: Arguments<'_, 'a>, at: Position) -> Evaluated<'a> {
     let entries = e.force_list(args[0], at)?;
@@ -343,21 +409,47 @@ fn search_root<'a>(e: &Evaluator<'a>, entry: &[u8], at: Position) -> Result<Opti
         return Ok(known.clone());
     }
     let text = String::from_utf8_lossy(entry);
-    let root = if text.contains("://") || text.starts_with("channel:") || text.starts_with("flake:") {
-        let fetched = super::fetch::fetch_url(e, "fetchTarball", &text, at)?;
-        Some(e.store_path_text(&fetched).as_bytes().to_vec())
-    } else {
-        let path = if text.starts_with('/') {
-            path::canonical(entry)
-        } else {
-            match std::env::current_dir() {
-                Ok(directory) => path::absolute(entry, &Evaluator::path_bytes(directory)),
-                Err(_) => path::canonical(entry),
+    let warn = |what: &str| {
+        let message = format!("Nix search path entry '{text}' {what}, ignoring");
+        (e.settings.report)(crate::settings::Report::Warning, &message);
+    };
+    let root = match remote_entry(&text) {
+        Some((builtin, url)) => match super::fetch::fetch_url(e, builtin, &url, at) {
+            Ok(fetched) => Some(e.store_path_text(&fetched).as_bytes().to_vec()),
+            Err(error) if error.kind == ErrorKind::Interrupted => return Err(error),
+            Err(error) => {
+                warn(&format!("cannot be downloaded ({})", error.message));
+                None
             }
-        };
-        let resolved = e.resolve_links(&path, true, at)?;
-        e.file_type(&resolved, at)?.map(|_| path)
+        },
+        None => {
+            let path = if text.starts_with('/') {
+                path::canonical(entry)
+            } else {
+                match std::env::current_dir() {
+                    Ok(directory) => path::absolute(entry, &Evaluator::path_bytes(directory)),
+                    Err(_) => path::canonical(entry),
+                }
+            };
+            let resolved = e.resolve_links(&path, true, at)?;
+            let found = e.file_type(&resolved, at)?;
+            if found.is_none() {
+                warn("does not exist");
+            }
+            found.map(|_| path)
+        }
     };
     e.search_path.borrow_mut().insert(entry.to_vec(), root.clone());
     Ok(root)
+}
+
+/// The builtin that fetches an entry of the search path, and what it fetches; `None` for a path of this machine.
+fn remote_entry(entry: &str) -> Option<(&'static str, String)> {
+    if let Some(channel) = entry.strip_prefix("channel:") {
+        return Some(("fetchTarball", format!("https://channels.nixos.org/{channel}/nixexprs.tar.xz")));
+    }
+    if let Some(reference) = entry.strip_prefix("flake:") {
+        return Some(("fetchTree", reference.to_owned()));
+    }
+    entry.contains("://").then(|| ("fetchTarball", entry.to_owned()))
 }

@@ -11,9 +11,18 @@ use crate::symbol::known;
 use crate::value::Slot;
 
 pub(super) const BUILTINS: &[Builtin] = &[
-    Builtin::new("__convertHash", 1, convert_hash),
-    Builtin::new("__hashFile", 2, hash_file),
-    Builtin::new("__hashString", 2, hash_string),
+    Builtin::new("__convertHash", 1, convert_hash).doc(
+        "args",
+        "Writes a hash in another form. `args` is a set of `hash`, `toHashFormat` (`base16`, \
+         `nix32`, `base64` or `sri`), and `hashAlgo` unless the hash says it itself.",
+    ),
+    Builtin::new("__hashFile", 2, hash_file).doc(
+        "type p",
+        "The hash of a file's content in base 16. `type` is `md5`, `sha1`, `sha256` or \
+         `sha512`.",
+    ),
+    Builtin::new("__hashString", 2, hash_string)
+        .doc("type s", "The hash of a string in base 16. `type` is `md5`, `sha1`, `sha256` or `sha512`."),
 ];
 
 pub(super) fn algorithm<'a>(e: &Evaluator<'a>, name: &[u8], at: Position) -> Result<HashAlgorithm, Error> {

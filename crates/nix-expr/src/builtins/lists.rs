@@ -10,23 +10,49 @@ use crate::symbol::known;
 use crate::value::{MappedList, Slot, Value};
 
 pub(super) const BUILTINS: &[Builtin] = &[
-    Builtin::new("__all", 2, all),
-    Builtin::new("__any", 2, any),
-    Builtin::new("__concatLists", 1, concat_lists),
-    Builtin::new("__concatMap", 2, concat_map),
-    Builtin::new("__elem", 2, elem),
-    Builtin::new("__elemAt", 2, elem_at),
-    Builtin::new("__filter", 2, filter),
-    Builtin::new("__foldl'", 3, fold_left),
-    Builtin::new("__genList", 2, generate),
-    Builtin::new("__genericClosure", 1, generic_closure),
-    Builtin::new("__groupBy", 2, group_by),
-    Builtin::new("__head", 1, head),
-    Builtin::new("__length", 1, length),
-    Builtin::new("map", 2, map),
-    Builtin::new("__partition", 2, partition),
-    Builtin::new("__sort", 2, sort),
-    Builtin::new("__tail", 1, tail),
+    Builtin::new("__all", 2, all)
+        .doc("pred list", "Whether `pred` is true of every element of `list`; true for an empty list."),
+    Builtin::new("__any", 2, any)
+        .doc("pred list", "Whether `pred` is true of some element of `list`; false for an empty list."),
+    Builtin::new("__concatLists", 1, concat_lists)
+        .doc("lists", "One list of all the elements of a list of lists."),
+    Builtin::new("__concatMap", 2, concat_map)
+        .doc("f list", "Calls `f` with every element of `list` and joins the lists that it returns."),
+    Builtin::new("__elem", 2, elem).doc("x xs", "Whether a list has an element that equals `x`."),
+    Builtin::new("__elemAt", 2, elem_at).doc("xs n", "Element `n` of a list; the first one is 0."),
+    Builtin::new("__filter", 2, filter).doc("f list", "The elements of `list` for which `f` returns true."),
+    Builtin::new("__foldl'", 3, fold_left).doc(
+        "op nul list",
+        "Combines the elements of a list from the left: `op (op (op nul x0) x1) x2`, each \
+         step evaluated before the next.",
+    ),
+    Builtin::new("__genList", 2, generate).doc(
+        "generator length",
+        "A list of `length` elements, each the value of `generator` for its index from 0.",
+    ),
+    Builtin::new("__genericClosure", 1, generic_closure).doc(
+        "attrset",
+        "All that can be reached from `startSet`, a list of sets with a `key`, where \
+         `operator` returns such a list for each set. Every key is there once.",
+    ),
+    Builtin::new("__groupBy", 2, group_by).doc(
+        "f list",
+        "A set of lists: every element of `list` is in the one whose name `f` returns for it.",
+    ),
+    Builtin::new("__head", 1, head).doc("list", "The first element of a list; an error if it is empty."),
+    Builtin::new("__length", 1, length).doc("e", "The number of a list's elements."),
+    Builtin::new("map", 2, map).doc("f list", "A list of what `f` returns for each element of `list`."),
+    Builtin::new("__partition", 2, partition).doc(
+        "pred list",
+        "A set of two lists: the elements of `list` for which `pred` returns true are \
+         `right`, the others are `wrong`.",
+    ),
+    Builtin::new("__sort", 2, sort).doc(
+        "comparator list",
+        "Sorts a list. `comparator` is called with two elements and returns whether the first \
+         belongs before the second; elements that are equal to it keep their order.",
+    ),
+    Builtin::new("__tail", 1, tail).doc("list", "A list without its first element; an error if it is empty."),
 ];
 
 type Arguments<'b, 'a> = &'b [&'a Slot<'a>];
@@ -182,7 +208,7 @@ fn group_by<'a>(e: &Evaluator<'a>, args: Arguments<'_, 'a>, at: Position) -> Eva
     let mut groups: BTreeMap<_, Vec<&'a Slot<'a>>> = BTreeMap::new();
     for item in e.force_list(args[1], at)? {
         let name = e.call(function, &[item], at)?;
-        let name = e.symbols.intern(e.expect_plain(name, at)?);
+        let name = e.expect_name(name, at)?;
         groups.entry(name).or_default().push(item);
     }
     let groups: Vec<_> = groups.into_iter().map(|(name, items)| (name, e.list(&items))).collect();
@@ -257,10 +283,6 @@ fn generic_closure<'a>(e: &Evaluator<'a>, args: Arguments<'_, 'a>, at: Position)
                 std::cmp::Ordering::Greater => low = middle + 1,
                 std::cmp::Ordering::Equal => seen = true,
             }
-        }
-        if keys.is_empty() {
-            // Even a single key must be one that can be compared.
-            e.order(key, key, at)?;
         }
         if seen {
             continue;

@@ -12,8 +12,19 @@ use crate::regex::{Captures, Regex, RegexError};
 use crate::string::ContextId;
 use crate::value::{Slot, Value};
 
-pub(super) const BUILTINS: &[Builtin] =
-    &[Builtin::new("__match", 2, match_builtin), Builtin::new("__split", 2, split)];
+pub(super) const BUILTINS: &[Builtin] = &[
+    Builtin::new("__match", 2, match_builtin).doc(
+        "regex str",
+        "Matches a whole string with a POSIX extended regular expression. Returns the list of \
+         what its groups matched, or `null` if it does not match.",
+    ),
+    Builtin::new("__split", 2, split).doc(
+        "regex str",
+        "Splits a string wherever a POSIX extended regular expression matches. Returns a list \
+         in which the text between matches alternates with lists of what the groups of each \
+         match are.",
+    ),
+];
 
 /// Expressions that were compiled already: the same few are used over and over.
 pub(crate) type RegexCache<'a> = FxHashMap<&'a [u8], Rc<Regex>>;

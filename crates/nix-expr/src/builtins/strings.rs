@@ -8,11 +8,24 @@ use crate::string::ContextId;
 use crate::value::{Slot, Value};
 
 pub(super) const BUILTINS: &[Builtin] = &[
-    Builtin::new("__concatStringsSep", 2, concat_strings_sep),
-    Builtin::new("__replaceStrings", 3, replace_strings),
-    Builtin::new("__stringLength", 1, string_length),
-    Builtin::new("__substring", 3, substring),
-    Builtin::new("toString", 1, to_string),
+    Builtin::new("__concatStringsSep", 2, concat_strings_sep)
+        .doc("separator list", "Joins strings, with `separator` between each two of them."),
+    Builtin::new("__replaceStrings", 3, replace_strings).doc(
+        "from to s",
+        "Replaces each string of the list `from` in `s` by the one of `to` that has the same \
+         index. Of several that fit, the first in the list counts.",
+    ),
+    Builtin::new("__stringLength", 1, string_length).doc("e", "The number of bytes in a string."),
+    Builtin::new("__substring", 3, substring).doc(
+        "start len s",
+        "The part of a string from byte `start`, `len` bytes long; to its end if `len` is \
+         negative.",
+    ),
+    Builtin::new("toString", 1, to_string).doc(
+        "e",
+        "A value as a string. Lists are joined with blanks, `true` is `1`, `false` and `null` \
+         are empty; sets need `__toString` or `outPath`.",
+    ),
 ];
 
 type Arguments<'b, 'a> = &'b [&'a Slot<'a>];

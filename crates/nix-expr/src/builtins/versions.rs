@@ -9,9 +9,22 @@ use crate::symbol::known;
 use crate::value::{Slot, Value};
 
 pub(super) const BUILTINS: &[Builtin] = &[
-    Builtin::new("__compareVersions", 2, compare_versions),
-    Builtin::new("__parseDrvName", 1, parse_drv_name),
-    Builtin::new("__splitVersion", 1, split_version),
+    Builtin::new("__compareVersions", 2, compare_versions).doc(
+        "s1 s2",
+        "Compares two versions: -1 if `s1` is the older one, 0 if they are the same, 1 if \
+         `s1` is the newer one. Versions are compared component by component, as \
+         `splitVersion` has them; `pre` is older than nothing at all.",
+    ),
+    Builtin::new("__parseDrvName", 1, parse_drv_name).doc(
+        "s",
+        "Splits a package's name at the first dash that no letter follows: a set of `name` \
+         and `version`.",
+    ),
+    Builtin::new("__splitVersion", 1, split_version).doc(
+        "s",
+        "The components of a version: runs of digits, and runs of other characters, divided \
+         by dots and dashes or by the change from one to the other.",
+    ),
 ];
 
 /// The components of a version: runs of digits and runs of other bytes, `.` and `-` between them left out.

@@ -4,14 +4,20 @@ use rustc_hash::FxHashSet;
 
 use super::Builtin;
 use crate::attrs::Attrs;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::eval::{Evaluated, Evaluator};
+use crate::ir::Parameters;
 use crate::position::Position;
 use crate::string::ContextId;
 use crate::symbol::known;
 use crate::value::{Slot, Value};
 
-pub(super) const BUILTINS: &[Builtin] = &[Builtin::new("__toXML", 1, to_xml)];
+pub(super) const BUILTINS: &[Builtin] =
+    &[Builtin::new("__toXML", 1, to_xml).doc("e", "The XML text of a value, for programs that read XML.")];
+
+/// Elements that may be open at once. Lines are indented, so of a value that holds itself, such as `builtins`, a text
+/// would grow with the square of the depth and fill the memory long before the stack.
+const DEPTH_MOST: usize = 4000;
 
 fn to_xml<'a>(e: &Evaluator<'a>, args: &[&'a Slot<'a>], at: Position) -> Evaluated<'a> {
     let mut writer =
@@ -86,6 +92,10 @@ impl<'a> Writer<'_, 'a> {
 
     fn value(&mut self, value: Value<'a>) -> Result<(), Error> {
         self.e.check_stack(self.at)?;
+        if self.depth > DEPTH_MOST {
+            let message = "the value is nested too deeply for XML (possible infinite recursion)";
+            return self.e.fail(ErrorKind::StackDepth, self.at, message);
+        }
         match value {
             Value::Int(number) => self.empty("int", &[("value", number.to_string().as_bytes())]),
             Value::Float(number) => self.empty("float", &[("value", crate::print::float(number).as_bytes())]),
@@ -110,7 +120,8 @@ impl<'a> Writer<'_, 'a> {
                 self.attributes(attrs)?;
                 self.close("attrs");
             }
-            Value::Lambda(id, _) => self.function(id)?,
+            Value::Lambda(id, _) => self.function(id, 0)?,
+            Value::PartialLambda(partial) => self.function(partial.lambda, partial.arguments.len())?,
             _ => self.empty("unevaluated", &[]),
         }
         Ok(())
@@ -139,17 +150,18 @@ impl<'a> Writer<'_, 'a> {
         Ok(())
     }
 
-    fn function(&mut self, id: crate::ir::LambdaId) -> Result<(), Error> {
+    /// A function that has the first `taken` of its parameters.
+    fn function(&mut self, id: crate::ir::LambdaId, taken: usize) -> Result<(), Error> {
         let lambda = self.e.lambda(id)?;
         self.open("function", &[]);
-        match &lambda.formals {
-            Some(formals) => {
+        match &lambda.parameters {
+            Parameters::Set { argument, formals } => {
                 let mut tags: Vec<(&str, &[u8])> = Vec::new();
                 if formals.ellipsis {
                     tags.push(("ellipsis", b"1"));
                 }
-                if let Some(name) = lambda.argument {
-                    tags.push(("name", self.e.symbols.name(name)));
+                if let Some(name) = argument {
+                    tags.push(("name", self.e.symbols.name(*name)));
                 }
                 self.open("attrspat", &tags);
                 let mut names: Vec<&'a [u8]> =
@@ -160,8 +172,8 @@ impl<'a> Writer<'_, 'a> {
                 }
                 self.close("attrspat");
             }
-            None => {
-                let name = lambda.argument.map(|name| self.e.symbols.name(name)).unwrap_or_default();
+            Parameters::Names(names) => {
+                let name = names.get(taken).map(|(name, _)| self.e.symbols.name(*name)).unwrap_or_default();
                 self.empty("varpat", &[("name", name)]);
             }
         }
