@@ -21,11 +21,15 @@
 mod attrs;
 mod builtins;
 mod context;
+mod definitions;
+mod doc_comment;
 mod error;
 mod eval;
+mod explore;
 mod file_system;
 mod io;
 mod ir;
+mod observe;
 mod path;
 mod position;
 mod print;
@@ -33,6 +37,7 @@ mod regex;
 mod resolve;
 mod session;
 mod settings;
+mod show;
 mod stack;
 mod string;
 mod suggest;
@@ -41,18 +46,23 @@ mod value;
 
 pub mod syntax;
 
-pub use builtins::NIX_VERSION;
+pub use builtins::{Documentation, NIX_VERSION, documentation};
+pub use definitions::find_definitions;
 pub use error::{ErrorKind, EvalError, EvalErrorReport, SourceLocation, TraceFrame};
+pub use explore::{FunctionDocumentation, Scope, is_incomplete};
 pub use file_system::{AddedContent, AddedPath, FileSystemIo, FileSystemOptions, SourceMapping};
 pub use io::{
-    AddMethod, DerivationGraph, EvalIo, FetchAttribute, FetchRequest, Fetched, FileType, IoError, PathFilter,
-    PathToAdd, Realisation,
+    AddMethod, Confinement, DerivationGraph, EvalIo, Fetch, FetchAttribute, FetchRequest, Fetched,
+    FetchedContent, FileType, FlakeExpression, IoError, PathFilter, PathToAdd, Realisation,
 };
+pub use observe::{Answer, Observer, Question};
 pub use position::{Location, Origin, Position, SourceMap};
-pub use session::{Dependency, Session, Text, ValueRef, evaluate};
+pub use session::{Dependency, Session, Text, ValueRef, evaluate, show_parsed};
 pub use settings::{
-    Report, SearchPathEntry, Settings, current_system, parse_search_path, parse_search_path_entry,
+    Feature, Features, Report, SearchPathEntry, Settings, current_system, parse_search_path,
+    parse_search_path_entry,
 };
+pub use show::Display;
 pub use stack::StackLimit;
 pub use suggest::closest;
 pub use symbol::{Symbol, SymbolTable};

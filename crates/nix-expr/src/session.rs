@@ -14,8 +14,10 @@ use crate::builtins::to_json;
 use crate::error::{Error, ErrorKind, EvalError, Failure, SourceLocation, render};
 use crate::eval::{Coercion, Evaluator, os_path};
 use crate::io::{DerivationGraph, EvalIo};
+use crate::ir::Parameters;
 use crate::position::{Origin, Position};
 use crate::settings::Settings;
+use crate::show::Display;
 use crate::stack::StackLimit;
 use crate::string::{ContextElement, ContextId};
 use crate::symbol::{Symbol, known};
@@ -64,6 +66,25 @@ pub fn evaluate<T: Send>(
     }
 }
 
+/// What a text was understood as, in the form that `nix-instantiate --parse` prints. `name` stands for the text in
+/// messages; relative paths are meant from `directory`, an absolute path.
+///
+/// # Errors
+/// The text is no expression, or has a variable that nothing binds.
+pub fn show_parsed(
+    text: &[u8],
+    name: &str,
+    directory: &Path,
+    settings: &Settings,
+    io: &(dyn EvalIo + Sync),
+) -> Result<String, EvalError> {
+    evaluate(settings, io, |session| {
+        let directory = Evaluator::path_bytes(directory.to_owned());
+        let shown = session.outcome(session.evaluator.show_parsed(text, name, &directory))?;
+        Ok(String::from_utf8_lossy(&shown).into_owned())
+    })
+}
+
 /// An evaluation under way.
 pub struct Session<'a> {
     pub(crate) evaluator: Evaluator<'a>,
@@ -105,10 +126,10 @@ type Outcome<T> = Result<T, EvalError>;
 impl<'a> Session<'a> {
     fn owned(&self, error: Error) -> EvalError {
         let user_path = |path: &[u8]| Evaluator::path_bytes(self.evaluator.io.user_path(os_path(path)));
-        render(&error, &self.evaluator.sources, &user_path)
+        render(&error, &self.evaluator.sources, &self.evaluator.symbols, &user_path)
     }
 
-    fn outcome<T>(&self, result: Result<T, Error>) -> Outcome<T> {
+    pub(crate) fn outcome<T>(&self, result: Result<T, Error>) -> Outcome<T> {
         result.map_err(|error| self.owned(error))
     }
 
@@ -180,7 +201,7 @@ impl<'a> Session<'a> {
         }
         let Value::Lambda(id, _) = value else { return Ok(value) };
         let lambda = e.lambda(id)?;
-        let Some(formals) = &lambda.formals else { return Ok(value) };
+        let Parameters::Set { formals, .. } = &lambda.parameters else { return Ok(value) };
         let mut given = Vec::new();
         for (name, value) in arguments {
             let name = e.symbols.intern(name.as_bytes());
@@ -218,6 +239,17 @@ impl<'a> Session<'a> {
 
     /// As [`Self::select`], with the parts of the path already apart.
     pub fn select_parts(
+        &self,
+        value: ValueRef<'a>,
+        parts: &[&str],
+        arguments: &[(String, ValueRef<'a>)],
+    ) -> Outcome<ValueRef<'a>> {
+        let selected = self.select_uncalled(value, parts, arguments)?;
+        self.auto_call(selected, arguments)
+    }
+
+    /// As [`Self::select_parts`], but the value at the end is not called.
+    pub fn select_uncalled(
         &self,
         value: ValueRef<'a>,
         parts: &[&str],
@@ -261,7 +293,7 @@ impl<'a> Session<'a> {
                 }
             })?;
         }
-        self.value(self.auto_call_value(current, arguments))
+        Ok(ValueRef(current))
     }
 
     // Looking into values.
@@ -296,7 +328,7 @@ impl<'a> Session<'a> {
         Ok(attr.and_then(|attr| self.location(attr.position)))
     }
 
-    fn location(&self, position: Position) -> Option<SourceLocation> {
+    pub(crate) fn location(&self, position: Position) -> Option<SourceLocation> {
         let error = Failure::new(ErrorKind::Value, position, "");
         self.owned(error).location.clone()
     }
@@ -352,6 +384,18 @@ impl<'a> Session<'a> {
     pub fn print(&self, value: ValueRef<'a>) -> Outcome<String> {
         let value = self.outcome(self.evaluator.force(value.0, Position::NONE))?;
         Ok(String::from_utf8_lossy(&crate::print::print(&self.evaluator, value)).into_owned())
+    }
+
+    /// A value as people read it, and the first error inside it, which is shown in its place.
+    ///
+    /// # Errors
+    /// The value itself has an error, or the evaluation was interrupted.
+    pub fn show(&self, value: ValueRef<'a>, display: Display) -> Outcome<(String, Option<EvalError>)> {
+        let e = &self.evaluator;
+        let value = self.outcome(e.force(value.0, Position::NONE))?;
+        let shown = self.outcome(crate::show::show(e, value, display))?;
+        let text = String::from_utf8_lossy(&shown.text).into_owned();
+        Ok((text, shown.error.map(|error| self.owned(error))))
     }
 
     /// A value as JSON, as `nix eval --json` prints it: paths become store paths.
