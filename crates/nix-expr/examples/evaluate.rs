@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use nix_expr::{
-    EvalError, FileSystemIo, Session, Settings, evaluate, parse_search_path, parse_search_path_entry,
+    EvalError, Features, FileSystemIo, Session, Settings, evaluate, parse_search_path,
+    parse_search_path_entry,
 };
 
 #[derive(Default)]
@@ -34,10 +35,13 @@ fn arguments() -> Option<Arguments> {
             "--xml" => found.xml = true,
             "--drv" => found.drv = true,
             "--stats" => found.stats = true,
-            "--pipes" => found.settings.pipe_operators = true,
+            "--pipes" => {
+                found.settings.features = found.settings.features.with(nix_expr::Feature::PipeOperators);
+            }
             "-A" => found.attribute = given.next()?,
             "--option" => match (given.next()?.as_str(), given.next()?.as_str()) {
                 ("abort-on-warn", value) => found.settings.abort_on_warn = value == "true",
+                ("experimental-features", names) => found.settings.features = Features::parse(names),
                 _ => return None,
             },
             "--arg" => found.named.push((given.next()?, given.next()?, false)),

@@ -85,4 +85,12 @@ in
     (let { body = { a = 1; }; })
   ];
   positionHere = [ __curPos.line __curPos.column ];
+  namesThatEvaluatingTheSetMakesKnown = [
+    (hasAttr ("only_known_" + "when_read") (import ./tree/late.nix))
+    (hasAttr ("only_known_" + "when_parsed") (fromJSON "{\"only_known_when_parsed\":1}"))
+    (isNull (unsafeGetAttrPos ("only_known_" + "when_listed") (
+      listToAttrs [ { name = "only_known_when_" + "listed"; value = 1; } ]
+    )))
+    (import ./tree/late.nix ? ${"only_known_" + "when_read"})
+  ];
 }

@@ -1,0 +1,140 @@
+//! A fleet, beside Nix: `cargo bench -p nix-expr --bench fleet -- --nix NIX-INSTANTIATE FILE…`
+//!
+//! Each file is a host: an expression whose value is a string, such as the `drvPath` of a system's toplevel. Ours are
+//! evaluated each by itself, on one processor and on all of them; Nix gets all in one list, which is how one process of it
+//! evaluates a fleet. Everything runs in processes of their own, in turns, three times; medians are shown. The strings
+//! must be the same.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a failed benchmark has no figures"
+)]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+
+use nix_expr::{FileSystemIo, Settings, evaluate};
+use wait4::Wait4;
+
+const ROUNDS: usize = 3;
+
+/// What a run printed, and what it cost.
+struct Run {
+    output: String,
+    wall: f64,
+    user: f64,
+    megabytes: f64,
+}
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    match arguments.split_first() {
+        Some((mode, rest)) if mode == "--threads" => {
+            let threads = rest[0].parse().unwrap();
+            let files: Vec<PathBuf> = rest[1..].iter().map(PathBuf::from).collect();
+            println!("{}", hosts(threads, &files).join("\n"));
+        }
+        Some((mode, rest)) if mode == "--nix" && rest.len() > 1 => compare(&rest[0], &rest[1..]),
+        _ => println!("cargo bench -p nix-expr --bench fleet -- --nix NIX-INSTANTIATE FILE…"),
+    }
+}
+
+/// The values of all files; `threads` are evaluated at once.
+fn hosts(threads: usize, files: &[PathBuf]) -> Vec<String> {
+    let next = AtomicUsize::new(0);
+    let mut found: Vec<(usize, String)> = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads)
+            .map(|_| {
+                scope.spawn(|| {
+                    let mut found = Vec::new();
+                    while let index = next.fetch_add(1, Ordering::Relaxed)
+                        && let Some(file) = files.get(index)
+                    {
+                        found.push((index, host(file)));
+                    }
+                    found
+                })
+            })
+            .collect();
+        workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect()
+    });
+    found.sort();
+    found.into_iter().map(|(_, text)| text).collect()
+}
+
+fn host(file: &Path) -> String {
+    let text = evaluate(&Settings::default(), &FileSystemIo::default(), |session| {
+        let value = session.evaluate_file(file)?;
+        Ok(session.to_text(value)?.text)
+    });
+    text.unwrap()
+}
+
+fn compare(nix: &str, files: &[String]) {
+    let processors = std::thread::available_parallelism().unwrap().get();
+    let ours = |threads: usize| {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args(["--threads", &threads.to_string()]).args(files);
+        measured(command)
+    };
+    let store = tempfile::tempdir().unwrap();
+    let theirs = || {
+        let hosts: Vec<String> = files.iter().map(|file| format!("(import {file})")).collect();
+        let expression = format!("builtins.concatStringsSep \"\\n\" [ {} ]", hosts.join(" "));
+        let mut command = Command::new(nix);
+        command.args(["--eval", "--json", "--store", &format!("local?root={}", store.path().display())]);
+        command.args(["--expr", &expression]);
+        measured(command)
+    };
+    let (mut all, mut one, mut nix) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        all.push(ours(processors));
+        one.push(ours(1));
+        nix.push(theirs());
+    }
+    let wanted: Vec<String> =
+        serde_json::from_str::<String>(&nix[0].output).unwrap().lines().map(str::to_owned).collect();
+    for run in all.iter().chain(&one) {
+        assert_eq!(run.output.lines().collect::<Vec<_>>(), wanted, "other strings than Nix's");
+    }
+    let (all, one, nix) = (median(all), median(one), median(nix));
+    println!("{} hosts, {processors} processors", files.len());
+    for (name, run) in [("ours, all processors", &all), ("ours, one processor", &one), ("Nix", &nix)] {
+        println!("{name:22} wall {:6.2} s  user {:6.2} s  memory {:5.0} MB", run.0, run.1, run.2);
+    }
+    println!(
+        "Nix's wall time is {:.2} of ours on all processors, its user time {:.2}, its memory {:.2}",
+        nix.0 / all.0,
+        nix.1 / all.1,
+        nix.2 / all.2
+    );
+    println!("one processor takes {:.2} of the wall time of all", one.0 / all.0);
+}
+
+fn measured(mut command: Command) -> Run {
+    let start = Instant::now();
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    let mut output = String::new();
+    std::io::Read::read_to_string(&mut child.stdout.take().unwrap(), &mut output).unwrap();
+    let used = child.wait4().unwrap();
+    assert!(used.status.success());
+    Run {
+        output,
+        wall: start.elapsed().as_secs_f64(),
+        user: used.rusage.utime.as_secs_f64(),
+        megabytes: used.rusage.maxrss as f64 / 1e6,
+    }
+}
+
+fn median(runs: Vec<Run>) -> (f64, f64, f64) {
+    let middle = |figure: fn(&Run) -> f64| {
+        let mut figures: Vec<f64> = runs.iter().map(figure).collect();
+        figures.sort_by(f64::total_cmp);
+        figures[figures.len() / 2]
+    };
+    (middle(|run| run.wall), middle(|run| run.user), middle(|run| run.megabytes))
+}

@@ -1,0 +1,1 @@
+{ only_known_when_read = 1; }

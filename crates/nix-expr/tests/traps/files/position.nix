@@ -1,0 +1,1 @@
+{ position = builtins.unsafeGetAttrPos "a" { a = 1; }; here = __curPos.line; }
