@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 /// One value in the attribute-set form of a reference: Nix allows strings, integers and booleans only.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Attribute {
     /// `"shallow": true`
@@ -17,7 +17,7 @@ pub enum Attribute {
 }
 
 /// A flake reference as lock files hold it (`"locked"` and `"original"`): sorted by name, as Nix writes it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Attributes(pub BTreeMap<String, Attribute>);
 

@@ -24,37 +24,220 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
-    /// An input's tree has a source that this program has no fetcher for.
-    #[error(
-        "the input '{input}' ({reference}) cannot be fetched yet: {reason}\n\
-         To use a bundled equivalent or a local copy instead, choose one of:\n  \
-         - the input's URL in flake.nix:      inputs.{first}.url = \"hostwright:{bundled}\";\n  \
-         - a hostwright.toml beside flake.nix: [inputs]\n                                       \
-         {first} = \"hostwright:{bundled}\"\n  \
-         - the command line:                   --override-input {input} hostwright:{bundled}\n\
-         (a local checkout works in the same places, as path:/some/directory)"
-    )]
-    NotFetchable {
-        /// The input's path from the root flake, `a/b`.
-        input: InputPath,
-        /// The input's first name.
-        first: String,
-        /// The reference that it has.
+    /// A kind of source that this program has no fetcher for.
+    #[error("'{reference}' cannot be fetched: {reason}")]
+    Unsupported {
+        /// The reference.
         reference: String,
-        /// Why it cannot be fetched.
-        reason: String,
-        /// The bundled input that stands for it.
-        bundled: String,
+        /// Why, and what to do instead.
+        reason: &'static str,
     },
-    /// The flake named on the command line has a source that this program has no fetcher for.
-    #[error(
-        "the flake '{reference}' cannot be fetched yet: {reason}; check it out and name its directory instead"
-    )]
-    FlakeNotFetchable {
-        /// The reference as given.
-        reference: String,
-        /// Why it cannot be fetched.
+    /// Something is to be downloaded, and nothing may be.
+    #[error("'{what}' is not in the cache, and nothing may be downloaded (--offline)")]
+    Offline {
+        /// What would be downloaded.
+        what: String,
+    },
+    /// A server that does not deliver.
+    #[error(transparent)]
+    Download(#[from] download::Error),
+    /// A server whose answer is not what its interface promises.
+    #[error("{url} answers in a way that is not understood: {reason}")]
+    UnexpectedAnswer {
+        /// What was asked.
+        url: String,
+        /// What is wrong with the answer.
         reason: String,
+    },
+    /// An archive that cannot be unpacked.
+    #[error("cannot unpack {url}")]
+    Archive {
+        /// Where it came from.
+        url: String,
+        /// What is wrong with it.
+        #[source]
+        source: std::io::Error,
+    },
+    /// An archive whose members lead out of it, or that holds what no store path can hold.
+    #[error("the archive {url} is refused: {reason}")]
+    ArchiveMember {
+        /// Where it came from.
+        url: String,
+        /// The member and what is wrong with it.
+        reason: String,
+    },
+    /// A git repository of this machine that cannot be read.
+    #[error("cannot {action} the git repository '{repository}'")]
+    Git {
+        /// "open", "read the index of", …
+        action: &'static str,
+        /// Its path or URL.
+        repository: String,
+        /// What git's library says.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A git repository elsewhere that cannot be fetched from.
+    #[error("cannot fetch from the git repository '{repository}'")]
+    GitRemote {
+        /// Its URL.
+        repository: String,
+        /// What git's library says.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A branch, tag or commit that a repository does not have.
+    #[error("the git repository '{repository}' has no {what}{hint}")]
+    NoSuchRevision {
+        /// Its path or URL.
+        repository: String,
+        /// `branch or tag 'x'`, `commit 0123…`
+        what: String,
+        /// What may help; begins with a semicolon, or is empty.
+        hint: &'static str,
+    },
+    /// A clone without its history, where history is asked for.
+    #[error(
+        "'{repository}' is a shallow git repository, which has no history to count; add `shallow = true` (`?shallow=1`) to \
+         use it as it is"
+    )]
+    ShallowRepository {
+        /// Its path or URL.
+        repository: String,
+    },
+    /// A working tree that differs from its last commit, where that is forbidden.
+    #[error(
+        "the git tree '{repository}' has changes that are not committed, and the setting allow-dirty is false"
+    )]
+    DirtyTree {
+        /// Its path.
+        repository: String,
+    },
+    /// A tree whose content is not what the reference demands.
+    #[error("'{reference}' is not what was expected: the hash of its content is {got} instead of {expected}")]
+    ContentMismatch {
+        /// The reference.
+        reference: String,
+        /// The hash demanded, SRI form.
+        expected: String,
+        /// The hash of what was fetched, SRI form.
+        got: String,
+    },
+    /// Something about a tree is not what the reference demands.
+    #[error("'{reference}' is not what was expected: its {attribute} is {got} instead of {expected}")]
+    AttributeMismatch {
+        /// The reference.
+        reference: String,
+        /// `rev`, `revCount`, `lastModified`
+        attribute: &'static str,
+        /// As demanded.
+        expected: String,
+        /// As fetched.
+        got: String,
+    },
+    /// A name that no registry has.
+    #[error(
+        "there is no '{reference}' in the flake registries ({})\nName the flake by its place instead, as in github:OWNER/REPOSITORY.",
+        searched.join(", ")
+    )]
+    NotInRegistry {
+        /// The reference.
+        reference: String,
+        /// Where it was looked for.
+        searched: Vec<String>,
+    },
+    /// Registry entries that lead to each other.
+    #[error("the entries of the flake registries lead from '{reference}' back to it")]
+    RegistryCycle {
+        /// The reference.
+        reference: String,
+    },
+    /// A registry that cannot be understood.
+    #[error("the flake registry {file} is not valid: {reason}")]
+    InvalidRegistry {
+        /// Its path or URL.
+        file: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The global registry is needed and cannot be had.
+    #[error(
+        "'{reference}' is a name of the flake registry {url}, which cannot be fetched\n\
+         Name the flake by its place (github:OWNER/REPOSITORY), or choose another registry with --option flake-registry PATH."
+    )]
+    RegistryUnreachable {
+        /// The reference that was looked up.
+        reference: String,
+        /// The registry's URL.
+        url: String,
+        /// Why.
+        #[source]
+        source: Box<Error>,
+    },
+    /// A name of the registry where registries are not consulted.
+    #[error("'{reference}' is a name of the flake registry, which pure evaluation does not consult")]
+    IndirectReference {
+        /// The reference.
+        reference: String,
+    },
+    /// A reference that may change its meaning, where that is forbidden.
+    #[error("'{reference}' is not locked: pure evaluation needs a commit or a hash (or --impure)")]
+    NotLocked {
+        /// The reference.
+        reference: String,
+    },
+    /// The inputs are not what the lock file says, and it must stay as it is.
+    #[error(
+        "the inputs of '{flake}' are not what its flake.lock says, and --no-update-lock-file forbids to change it:\n{changes}"
+    )]
+    LockFileOutdated {
+        /// The flake.
+        flake: String,
+        /// What would change.
+        changes: String,
+    },
+    /// A lock file that would pin nothing.
+    #[error(
+        "flake.lock of '{flake}' is not written: its input '{reference}' has changes that are not committed. Commit them first."
+    )]
+    UnlockedInput {
+        /// The flake.
+        flake: String,
+        /// The input's reference.
+        reference: String,
+    },
+    /// A flake without a place to write its lock file to.
+    #[error(
+        "the lock file of '{flake}' cannot be written there; use --no-write-lock-file, or --output-lock-file FILE"
+    )]
+    NotWritable {
+        /// The flake.
+        flake: String,
+    },
+    /// Flakes that are inputs of themselves.
+    #[error("the flake '{reference}' is an input of itself (through '{input}')")]
+    CircularInput {
+        /// The reference.
+        reference: String,
+        /// Where it was met again.
+        input: InputPath,
+    },
+    /// An input to update that does not exist.
+    #[error("cannot update the input '{input}': the flake has no such input{}", suggestion(known))]
+    UnknownInput {
+        /// The path given.
+        input: String,
+        /// The inputs that exist.
+        known: Vec<String>,
+    },
+    /// An error about one input.
+    #[error("the input '{input}' cannot be locked")]
+    Input {
+        /// The input's path from the root flake.
+        input: InputPath,
+        /// What is wrong.
+        #[source]
+        source: Box<Error>,
     },
     /// `hostwright:NAME` with a name that is not bundled.
     #[error("there is no bundled input 'hostwright:{name}'; bundled are: {}", known.join(", "))]
@@ -76,18 +259,21 @@ pub enum Error {
         /// The directory that was looked in.
         directory: PathBuf,
     },
-    /// The flake's tree has moved away from what the lock file recorded.
+    /// A file that git does not track, so that flakes do not see it.
     #[error(
-        "the tree of input '{input}' does not match the lock file: it has hash {found}, flake.lock says {locked}\n\
-         If the change is wanted, remove the input's entry from flake.lock to lock it anew."
+        "{} is there, but git does not track it, so the flake does not see it\n\
+         To add it: git -C {} add {}\n\
+         To use the directory as it is, whatever git says: path:{}",
+        .file.display(), .repository.display(), .inside.display(),
+        .file.parent().unwrap_or(.file).display()
     )]
-    HashMismatch {
-        /// The input's path from the root flake.
-        input: InputPath,
-        /// The hash in the lock file, SRI form.
-        locked: String,
-        /// The hash of the tree as it is, SRI form.
-        found: String,
+    Untracked {
+        /// The file.
+        file: PathBuf,
+        /// The working tree that it is in.
+        repository: PathBuf,
+        /// The file, relative to that.
+        inside: PathBuf,
     },
     /// `follows` or an override names an input that does not exist.
     #[error("the input '{input}' follows '{target}', which does not exist")]
@@ -161,6 +347,46 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
+}
+
+impl Error {
+    /// For `map_err` after file operations.
+    pub(crate) fn file(action: &'static str, path: &std::path::Path) -> impl FnOnce(std::io::Error) -> Error {
+        let path = path.to_owned();
+        move |source| Error::File { action, path, source }
+    }
+
+    /// Whether something is not what its hash says.
+    pub fn is_integrity(&self) -> bool {
+        match self {
+            Error::ContentMismatch { .. } | Error::AttributeMismatch { .. } | Error::ArchiveMember { .. } => {
+                true
+            }
+            Error::Download(error) => error.is_integrity(),
+            _ => false,
+        }
+    }
+
+    /// Whether a server could not be reached, or does not have what was asked for.
+    pub fn is_network(&self) -> bool {
+        matches!(
+            self,
+            Error::Offline { .. }
+                | Error::Download(_)
+                | Error::UnexpectedAnswer { .. }
+                | Error::Archive { .. }
+                | Error::GitRemote { .. }
+                | Error::NoSuchRevision { .. }
+        )
+    }
+
+    /// The error that an error about an input is about.
+    pub fn innermost(&self) -> &Error {
+        match self {
+            Error::Input { source, .. } | Error::RegistryUnreachable { source, .. } => source.innermost(),
+            other => other,
+        }
+    }
 }
 
 fn suggestion(known: &[String]) -> String {

@@ -4,8 +4,6 @@ use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
 
-use percent_encoding::percent_decode_str;
-
 use crate::error::Error;
 use crate::reference::FlakeReference;
 
@@ -79,16 +77,8 @@ impl Installable {
     /// Parses an argument of the command line; see [`FlakeReference::parse_argument`]. The fragment may be
     /// percent-encoded, as in Nix.
     pub fn parse(text: &str, working_directory: &Path) -> Result<Self, Error> {
-        let (reference, fragment) = text.split_once('#').unwrap_or((text, ""));
-        let fragment =
-            percent_decode_str(fragment).decode_utf8().map_err(|_| Error::InvalidAttributePath {
-                fragment: fragment.to_owned(),
-                reason: "its percent-escapes are not UTF-8".to_owned(),
-            })?;
-        Ok(Installable {
-            flake: FlakeReference::parse_argument(reference, working_directory)?,
-            attribute_path: fragment.parse()?,
-        })
+        let (flake, fragment) = FlakeReference::parse_argument_with_fragment(text, working_directory)?;
+        Ok(Installable { flake, attribute_path: fragment.parse()? })
     }
 
     /// The host's name when the fragment is a single name, which may mean `nixosConfigurations.NAME`.

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::attributes::Attributes;
 use crate::error::Error;
 use crate::input_path::InputPath;
+use crate::reference::FlakeReference;
 
 /// What an input of a locked flake is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +38,9 @@ pub struct Node {
     /// The reference as `flake.nix` has it. Absent for the root only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub original: Option<Attributes>,
+    /// What version 5 had beside `locked`; never written.
+    #[serde(default, skip_serializing)]
+    info: Option<Attributes>,
     /// For relative paths: the input whose tree they are relative to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent: Option<Vec<String>>,
@@ -48,6 +52,24 @@ fn yes() -> bool {
 
 fn is_true(value: &bool) -> bool {
     *value
+}
+
+impl Node {
+    /// A node of a lock file.
+    pub fn new(
+        flake: bool,
+        inputs: BTreeMap<String, Edge>,
+        locked: Option<Attributes>,
+        original: Option<Attributes>,
+        parent: Option<Vec<String>>,
+    ) -> Self {
+        Node { flake, inputs, locked, original, info: None, parent }
+    }
+}
+
+#[derive(Deserialize)]
+struct Versioned {
+    version: u32,
 }
 
 /// A whole lock file. Field order is Nix's, which sorts by name.
@@ -88,11 +110,21 @@ impl LockFile {
     /// Parses the text of a lock file; `file` is for messages. All edges of the result lead to nodes that exist.
     pub fn parse(text: &str, file: &Path) -> Result<Self, Error> {
         let invalid = |reason: String| Error::InvalidLockFile { file: file.to_owned(), reason };
-        let mut lock: LockFile = serde_json::from_str(text).map_err(|error| invalid(error.to_string()))?;
-        if !(5..=VERSION).contains(&lock.version) {
-            return Err(invalid(format!("version {} is not supported", lock.version)));
+        let version: Versioned = serde_json::from_str(text).map_err(|error| invalid(error.to_string()))?;
+        if !(5..=VERSION).contains(&version.version) {
+            return Err(invalid(format!(
+                "its version {} is not known; known are 5 to {VERSION}. It was written by another program or a newer one",
+                version.version
+            )));
         }
+        let mut lock: LockFile = serde_json::from_str(text).map_err(|error| invalid(error.to_string()))?;
         lock.version = VERSION;
+        for node in lock.nodes.values_mut() {
+            // Version 5 had a part of it in an attribute of its own.
+            if let (Some(info), Some(locked)) = (node.info.take(), &mut node.locked) {
+                locked.0.extend(info.0);
+            }
+        }
         if !lock.nodes.contains_key(&lock.root) {
             return Err(invalid(format!("it has no node '{}', which it names as root", lock.root)));
         }
@@ -109,6 +141,14 @@ impl LockFile {
             if *name != lock.root && (node.locked.is_none() || node.original.is_none()) {
                 return Err(invalid(format!("node '{name}' is not locked")));
             }
+            if let Some(locked) = node.locked.as_ref().filter(|_| *name != lock.root) {
+                let reference = FlakeReference::from_attributes(locked)?;
+                if !reference.is_locked() && reference.nar_hash().is_none() && !reference.is_relative_path() {
+                    return Err(invalid(format!(
+                        "node '{name}' is not locked: {reference} has neither commit nor hash"
+                    )));
+                }
+            }
         }
         lock.check_acyclic().map_err(|name| invalid(format!("the inputs of '{name}' lead back to it")))?;
         Ok(lock)
@@ -119,6 +159,14 @@ impl LockFile {
         let mut text = serde_json::to_string_pretty(self).unwrap_or_default();
         text.push('\n');
         text
+    }
+
+    /// An input that nothing pins, so that the file would say nothing: a git tree with changes.
+    pub fn unlocked_input(&self) -> Option<FlakeReference> {
+        self.nodes.values().filter_map(|node| node.locked.as_ref()).find_map(|locked| {
+            let reference = FlakeReference::from_attributes(locked).ok()?;
+            (!reference.is_locked() && !reference.is_relative_path()).then_some(reference)
+        })
     }
 
     /// The name of the node at an input path, following `follows`.

@@ -1,8 +1,11 @@
 //! Trees of files, named by their content.
 
+use std::collections::BTreeSet;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use nix_expr::{AddMethod, AddedContent, AddedPath};
 use nix_store::{Hash, StoreDir, StorePath, nar};
 
 use crate::error::Error;
@@ -17,61 +20,85 @@ pub struct SourceTree {
     pub store_path: StorePath,
     /// SHA-256 of its NAR.
     pub nar_hash: Hash,
-    /// Bytes of its NAR.
-    pub nar_size: u64,
-    /// The directory to read it from.
+    /// The directory to read it from. (A file, for references of type `file`.)
     pub directory: PathBuf,
-    /// Seconds since 1970; for plain directories the newest modification in it, as in Nix.
-    pub last_modified: Option<u64>,
-    /// The commit that it is of, where there is one.
-    pub revision: Option<String>,
+    /// The files that belong to it, relative to the directory and without their directories; all if `None`. Git's
+    /// working trees are read where they are, without what git does not track.
+    pub visible: Option<Arc<BTreeSet<PathBuf>>>,
 }
 
 impl SourceTree {
-    /// Hashes a directory of this machine.
-    pub fn of_directory(store_dir: &StoreDir, directory: &Path) -> Result<Self, Error> {
-        let mut newest = mtime(directory)?;
-        let (nar_hash, nar_size) = nar::hash_path_filtered::<Error>(directory, &mut |path, _| {
-            newest = newest.max(mtime(path)?);
+    /// A tree of known content.
+    pub fn new(store_dir: &StoreDir, name: &str, nar_hash: Hash, directory: PathBuf) -> Result<Self, Error> {
+        let store_path = store_dir.make_source_path(name, &nar_hash)?;
+        Ok(SourceTree { store_path, nar_hash, directory, visible: None })
+    }
+
+    /// Hashes a directory of this machine. The second value is the newest modification in it, in seconds since 1970.
+    pub fn of_directory(store_dir: &StoreDir, directory: &Path) -> Result<(Self, u64), Error> {
+        let mut newest = 0;
+        let (nar_hash, _) = nar::hash_path_filtered::<Error>(directory, &mut |path, _| {
+            newest = newest.max(modified(path)?);
             Ok(true)
         })?;
-        Ok(SourceTree {
-            store_path: store_dir.make_source_path(TREE_NAME, &nar_hash)?,
-            nar_hash,
-            nar_size,
-            directory: directory.to_owned(),
-            last_modified: Some(newest),
-            revision: None,
-        })
+        newest = newest.max(modified(directory)?);
+        Ok((Self::new(store_dir, TREE_NAME, nar_hash, directory.to_owned())?, newest))
+    }
+
+    /// The tree as something that evaluation added: its files can be read at its store path, and be copied there.
+    pub fn added(&self) -> AddedPath {
+        let kept = self.visible.as_ref().map(|visible| with_directories(visible));
+        AddedPath {
+            path: self.store_path.clone(),
+            content: AddedContent::Tree { real: self.directory.clone(), method: AddMethod::Recursive, kept },
+            references: Vec::new(),
+        }
+    }
+
+    /// Whether a path relative to the tree belongs to it.
+    pub fn holds(&self, relative: &Path) -> bool {
+        self.visible.as_ref().is_none_or(|visible| holds(visible, relative))
     }
 }
 
-fn mtime(path: &Path) -> Result<u64, Error> {
-    let metadata = std::fs::symlink_metadata(path).map_err(|source| Error::File {
-        action: "read",
-        path: path.to_owned(),
-        source,
-    })?;
+/// Whether a tree with these files holds `relative`, as one of them or as a directory of one.
+pub(crate) fn holds(visible: &BTreeSet<PathBuf>, relative: &Path) -> bool {
+    relative.as_os_str().is_empty()
+        || visible.contains(relative)
+        || visible.range(relative.to_owned()..).next().is_some_and(|next| next.starts_with(relative))
+}
+
+fn with_directories(visible: &BTreeSet<PathBuf>) -> BTreeSet<PathBuf> {
+    let mut all = visible.clone();
+    all.insert(PathBuf::new());
+    for file in visible {
+        for directory in file.ancestors().skip(1) {
+            if !all.insert(directory.to_owned()) {
+                break;
+            }
+        }
+    }
+    all
+}
+
+fn modified(path: &Path) -> Result<u64, Error> {
+    let metadata = std::fs::symlink_metadata(path).map_err(Error::file("read", path))?;
     Ok(u64::try_from(metadata.mtime()).unwrap_or(0))
 }
 
-/// The directory that holds the `flake.nix` for a plain path: `start` or the nearest directory above it, not beyond
-/// the root of the git repository that `start` lies in.
-pub fn find_flake(start: &Path) -> Result<PathBuf, Error> {
-    if !start.is_dir() {
-        let source = match std::fs::metadata(start) {
-            Err(error) => error,
-            Ok(_) => std::io::ErrorKind::NotADirectory.into(),
-        };
-        return Err(Error::File { action: "read the flake", path: start.to_owned(), source });
-    }
-    for directory in start.ancestors() {
-        if directory.join("flake.nix").is_file() {
-            return Ok(directory.to_owned());
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tree_holds_its_files_and_their_directories() {
+        let visible: BTreeSet<PathBuf> = ["a/b/c", "a-b", "x"].map(PathBuf::from).into();
+        for (path, held) in
+            [("", true), ("a", true), ("a/b", true), ("a/b/c", true), ("a/c", false), ("b", false)]
+        {
+            assert_eq!(holds(&visible, Path::new(path)), held, "{path}");
         }
-        if directory.join(".git").exists() {
-            break;
-        }
+        let all: BTreeSet<PathBuf> = ["", "a", "a/b", "a/b/c", "a-b", "x"].map(PathBuf::from).into();
+        assert_eq!(with_directories(&visible), all);
     }
-    Err(Error::NoFlakeFile { directory: start.to_owned() })
 }
