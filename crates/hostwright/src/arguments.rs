@@ -1,9 +1,15 @@
 //! The command line as it is typed. What it means is worked out in [`crate::configuration`].
 
+mod flake;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
+
+pub use flake::{
+    FlakeCheckArguments, FlakeCommand, FlakeCommandArguments, FlakeMetadataArguments, FlakeShowArguments,
+};
 
 /// From a fleet written in Nix to running hosts.
 #[derive(Debug, Parser)]
@@ -34,6 +40,7 @@ Examples:
   hostwright build .#web .#db              build two hosts; ./result and ./result-1 lead to them
   hostwright image .#web --format qcow2    make a bootable disk image
   hostwright lock                          pin the packages of all hosts in ./debian.lock
+  hostwright flake update                  pin the newest trees of all inputs in ./flake.lock
   hostwright eval .#nixosConfigurations.web.config.networking.hostName --raw
   hostwright build .#web --override-input nixpkgs hostwright:debian
 
@@ -89,6 +96,14 @@ pub struct GlobalArguments {
     #[arg(long, global = true, num_args = 2, value_names = ["NAME", "VALUE"], action = ArgAction::Append)]
     pub option: Vec<String>,
 
+    /// How configurations are evaluated.
+    #[command(flatten)]
+    pub evaluation: EvaluationArguments,
+
+    /// How flakes are locked.
+    #[command(flatten)]
+    pub flakes: FlakeArguments,
+
     /// Say more; twice for even more
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub verbose: u8,
@@ -104,6 +119,79 @@ pub struct GlobalArguments {
     /// How the time of each stage is shown at the end, on standard error
     #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
     pub timings: TimingsFormat,
+}
+
+/// How flakes are locked.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Flake options")]
+pub struct FlakeArguments {
+    /// Take the settings that a flake asks for (nixConfig) without asking
+    #[arg(long, global = true)]
+    pub accept_flake_config: bool,
+
+    /// Refuse a flake whose flake.lock does not fit its inputs
+    #[arg(long, global = true)]
+    pub no_update_lock_file: bool,
+
+    /// Look no names up in the flake registry
+    #[arg(long, global = true, hide_short_help = true, alias = "no-use-registries")]
+    pub no_registries: bool,
+
+    /// Lock the input INPUT anew
+    #[arg(long, global = true, value_name = "INPUT", action = ArgAction::Append, hide_short_help = true)]
+    pub update_input: Vec<String>,
+
+    /// Lock all inputs anew
+    #[arg(long, global = true, hide_short_help = true)]
+    pub recreate_lock_file: bool,
+
+    /// Read this file instead of flake.lock
+    #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath, hide_short_help = true)]
+    pub reference_lock_file: Option<PathBuf>,
+
+    /// Write this file instead of flake.lock
+    #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath, hide_short_help = true)]
+    pub output_lock_file: Option<PathBuf>,
+}
+
+/// How configurations are evaluated. Each of these is a setting of Nix, too, for `--option` and `NIX_CONFIG`.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Evaluation options")]
+pub struct EvaluationArguments {
+    /// Look <NAME> up in PATH (a directory or URL), before NIX_PATH; NAME=PATH for that name only
+    #[arg(short = 'I', long = "include", global = true, value_name = "PATH", action = ArgAction::Append)]
+    pub include: Vec<String>,
+
+    /// The system to evaluate for [default: this machine's]
+    #[arg(long, global = true, value_name = "SYSTEM", alias = "eval-system")]
+    pub system: Option<String>,
+
+    /// Read only what the search path leads to, and fetch only from allowed-uris
+    #[arg(long, global = true, hide_short_help = true)]
+    pub restrict_eval: bool,
+
+    /// Refuse configurations that read what they build (import from derivation)
+    #[arg(long, global = true, hide_short_help = true)]
+    pub no_allow_import_from_derivation: bool,
+
+    /// Turn on experimental features of Nix, such as pipe-operators
+    #[arg(long, global = true, value_name = "NAMES", action = ArgAction::Append, hide_short_help = true)]
+    pub extra_experimental_features: Vec<String>,
+
+    /// Print what builtins.traceVerbose says
+    #[arg(long, global = true, hide_short_help = true)]
+    pub trace_verbose: bool,
+}
+
+/// Arguments for functions in files, as Nix's commands take them.
+#[derive(Debug, Clone, Default, Args)]
+pub struct FunctionArguments {
+    /// Call functions with the argument NAME, the value of EXPRESSION
+    #[arg(long = "arg", num_args = 2, value_names = ["NAME", "EXPRESSION"], action = ArgAction::Append)]
+    pub expressions: Vec<String>,
+    /// Call functions with the argument NAME, a string
+    #[arg(long = "argstr", num_args = 2, value_names = ["NAME", "TEXT"], action = ArgAction::Append)]
+    pub strings: Vec<String>,
 }
 
 /// How progress is shown.
@@ -135,8 +223,10 @@ pub enum TimingsFormat {
 pub enum Command {
     /// Pin the packages of a fleet's hosts in debian.lock
     Lock(LockArguments),
-    /// Evaluate an attribute of a flake, or an expression
+    /// Evaluate an attribute of a flake, a file or an expression
     Eval(EvalArguments),
+    /// Look around in flakes and files, one expression after the other
+    Repl(ReplArguments),
     /// Build hosts or other derivations of a flake
     Build(BuildArguments),
     /// Make a bootable disk image of a host
@@ -144,6 +234,8 @@ pub enum Command {
     Image(ImageArguments),
     /// Boot a host in a virtual machine
     Vm(VmArguments),
+    /// Lock, update, show and check a flake
+    Flake(FlakeCommandArguments),
     /// Print a completion script for a shell
     Completions(CompletionsArguments),
     /// Print the manual page
@@ -173,7 +265,11 @@ pub struct LockArguments {
 Examples:
   hostwright eval .#nixosConfigurations.web.config.services.openssh.ports --json
   hostwright eval .#nixosConfigurations --apply builtins.attrNames
-  hostwright eval --expr '1 + 2'")]
+  hostwright eval --expr '1 + 2'
+  hostwright eval --file default.nix --argstr name web -A config.networking
+  echo 'builtins.currentSystem' | hostwright eval --file -
+
+Flakes and --expr are evaluated purely, --file is not; --impure lets all of them look at this machine.")]
 pub struct EvalArguments {
     /// The flake, and the attribute in it
     #[arg(value_name = "FLAKE#ATTRIBUTE", required_unless_present_any = ["expr", "file"])]
@@ -181,21 +277,57 @@ pub struct EvalArguments {
     /// Evaluate an expression instead of a flake; the argument is then an attribute of its value
     #[arg(long, value_name = "EXPRESSION", conflicts_with = "file")]
     pub expr: Option<String>,
-    /// Evaluate a file instead of a flake; the argument is then an attribute of its value
+    /// Evaluate a file, <NAME> or URL instead of a flake, - for standard input; the argument is then an attribute of its value
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub file: Option<PathBuf>,
+    pub file: Option<String>,
+    /// The attribute of the value of --expr or --file
+    #[arg(short = 'A', long, value_name = "ATTRIBUTE", conflicts_with = "installable")]
+    pub attr: Option<String>,
+    /// Arguments for functions on the way to the attribute, and for its value if there are any.
+    #[command(flatten)]
+    pub functions: FunctionArguments,
     /// Print JSON
-    #[arg(long, conflicts_with = "raw")]
+    #[arg(long, conflicts_with_all = ["raw", "xml"])]
     pub json: bool,
     /// Print a string without quotes and without a newline
-    #[arg(long)]
+    #[arg(long, conflicts_with = "xml")]
     pub raw: bool,
-    /// Evaluate the whole value before printing it
+    /// Print XML, as nix-instantiate --eval --xml does
+    #[arg(long)]
+    pub xml: bool,
+    /// Evaluate the whole value before printing it, and fail if anything in it does
     #[arg(long)]
     pub strict: bool,
+    /// Build nothing and write nothing to the store
+    #[arg(long)]
+    pub read_only: bool,
     /// Call this function with the value and print the result
     #[arg(long, value_name = "FUNCTION")]
     pub apply: Option<String>,
+}
+
+/// Arguments of `repl`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  hostwright repl .                          the outputs of the flake in this directory are variables
+  hostwright repl .#nixosConfigurations.web  those of a host: config, options, pkgs
+  hostwright repl --file lib.nix
+
+:? lists the commands. The language is evaluated impurely here.")]
+pub struct ReplArguments {
+    /// Flakes, and attributes in them, whose attributes become variables
+    #[arg(value_name = "FLAKE#ATTRIBUTE")]
+    pub installables: Vec<String>,
+    /// Files whose attributes become variables
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub file: Vec<String>,
+    /// Expressions whose attributes become variables
+    #[arg(long, value_name = "EXPRESSION")]
+    pub expr: Vec<String>,
+    /// Arguments for functions in files.
+    #[command(flatten)]
+    pub functions: FunctionArguments,
 }
 
 /// How much is done at once; shared by the commands that build.

@@ -65,13 +65,13 @@ impl Bundled {
     }
 
     fn materialise(&self, node: &Node) -> Result<SourceTree, Error> {
-        let (nar_hash, nar_size) = node.nar_hash()?;
+        let (nar_hash, _) = node.nar_hash()?;
         let store_path = self.store_dir.make_source_path(TREE_NAME, &nar_hash)?;
         let directory = self.directory.join(store_path.base_name());
         if !is_intact(&directory, &nar_hash) {
             write_tree(node, &self.directory, &directory)?;
         }
-        Ok(SourceTree { store_path, nar_hash, nar_size, directory, last_modified: None, revision: None })
+        Ok(SourceTree { store_path, nar_hash, directory, visible: None })
     }
 }
 

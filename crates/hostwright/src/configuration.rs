@@ -12,7 +12,9 @@ use nix_flake::{FlakeReference, InputPath};
 use serde::Deserialize;
 
 use crate::arguments::{BuildLimits, GlobalArguments};
+use crate::evaluation::{self, Evaluation, truth};
 use crate::failure::Failure;
+use crate::flakes::{self, FlakeConfiguration, FlakeDirectories};
 
 /// The settings of a run.
 #[derive(Debug, Clone)]
@@ -33,6 +35,12 @@ pub struct Configuration {
     pub write_lock_files: bool,
     /// Impure evaluation.
     pub impure: bool,
+    /// How configurations are evaluated.
+    pub evaluation: Evaluation,
+    /// How flakes are fetched and locked.
+    pub flakes: FlakeConfiguration,
+    /// Whether results of evaluations are kept for later runs (Nix's setting `eval-cache`).
+    pub evaluation_cache: bool,
     /// Builds at once.
     pub max_jobs: usize,
     /// Go on after a failed build.
@@ -85,8 +93,14 @@ impl NumberOrAuto {
 /// The environment, as far as it matters; a type of its own so that tests need not change the process's.
 pub type Environment<'a> = &'a dyn Fn(&str) -> Option<OsString>;
 
-/// Settings of Nix that mean something here.
-const NIX_SETTINGS: [&str; 2] = ["keep-going", "max-jobs"];
+/// Settings of Nix that mean something here, besides those of evaluation.
+const NIX_SETTINGS: [&str; 3] = ["eval-cache", "keep-going", "max-jobs"];
+
+fn is_known(setting: &str) -> bool {
+    NIX_SETTINGS.contains(&setting)
+        || evaluation::SETTINGS.contains(&setting)
+        || flakes::SETTINGS.contains(&setting)
+}
 
 impl Configuration {
     /// Works out the settings. Returns warnings beside them: settings of Nix that have no effect here.
@@ -117,7 +131,7 @@ impl Configuration {
         let mut warnings = Vec::new();
         let mut nix = nix_config(environment);
         for pair in global.option.chunks_exact(2) {
-            if NIX_SETTINGS.contains(&pair[0].as_str()) {
+            if is_known(&pair[0]) {
                 nix.insert(pair[0].clone(), pair[1].clone());
             } else {
                 warnings.push(format!("the setting '{}' has no effect", pair[0]));
@@ -151,6 +165,20 @@ impl Configuration {
             let input: InputPath = pair[0].parse()?;
             overrides.insert(input, FlakeReference::parse_argument(&pair[1], working_directory)?);
         }
+        let cache_directory = directory("NIX_CACHE_HOME", "XDG_CACHE_HOME", ".cache")?;
+        let offline = global.offline || file.offline.unwrap_or(false);
+        let flake_directories = FlakeDirectories {
+            cache: cache_directory.clone(),
+            nix_config: flakes::nix_config_directory(environment),
+            data: data_directory,
+        };
+        let flakes = FlakeConfiguration::new(
+            &global.flakes,
+            &nix,
+            &flake_directories,
+            working_directory,
+            (offline, global.refresh),
+        )?;
         let configuration = Configuration {
             working_directory: working_directory.to_owned(),
             store_root,
@@ -159,17 +187,20 @@ impl Configuration {
                 security: global.security_mirror.clone().or(file.security_mirror),
             },
             overrides,
-            offline: global.offline || file.offline.unwrap_or(false),
+            offline,
             refresh: global.refresh,
             write_lock_files: !global.no_write_lock_file,
-            impure: global.impure,
+            impure: global.impure || !truth(&nix, "pure-eval", true)?,
+            evaluation: Evaluation::new(&global.evaluation, &nix, environment)?,
+            flakes,
+            evaluation_cache: truth(&nix, "eval-cache", true)?,
             max_jobs: match max_jobs.as_deref() {
                 None | Some("auto") => processors(),
                 Some(text) => parse_number("max-jobs", text)?.max(1),
             },
             keep_going,
             print_build_logs: limits.print_build_logs,
-            cache_directory: directory("NIX_CACHE_HOME", "XDG_CACHE_HOME", ".cache")?,
+            cache_directory,
             state_directory: directory("NIX_STATE_HOME", "XDG_STATE_HOME", ".local/state")?,
         };
         Ok((configuration, warnings))
@@ -192,7 +223,7 @@ fn nix_config(environment: Environment<'_>) -> BTreeMap<String, String> {
         .lines()
         .filter_map(|line| line.split('#').next().and_then(|line| line.split_once('=')))
         .map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned()))
-        .filter(|(name, _)| NIX_SETTINGS.contains(&name.as_str()))
+        .filter(|(name, _)| is_known(name))
         .collect()
 }
 

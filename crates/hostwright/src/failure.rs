@@ -146,6 +146,14 @@ pub enum Failure {
         #[source]
         source: std::io::Error,
     },
+    /// Outputs of a flake that do not pass; each was reported.
+    #[error("{count} of {total} outputs of the flake do not pass")]
+    ChecksFailed {
+        /// How many.
+        count: usize,
+        /// Of how many.
+        total: usize,
+    },
     /// Ctrl-C.
     #[error("interrupted")]
     Interrupted,
@@ -183,7 +191,7 @@ impl Failure {
         match self {
             Failure::Usage(_) | Failure::ConfigFile { .. } => Status::Usage,
             Failure::Flake(error) => flake_status(error),
-            Failure::Evaluation { .. } => Status::Evaluation,
+            Failure::Evaluation { error } => evaluation_status(error),
             Failure::Debian(error) => debian_status(error),
             Failure::MissingPackage { .. } => Status::Resolution,
             Failure::MalformedRequest { .. } => Status::Internal,
@@ -191,6 +199,7 @@ impl Failure {
             Failure::Build(error) => build_status(error),
             Failure::Offline { .. } => Status::Network,
             Failure::NoOutput { .. } | Failure::NoImage { .. } => Status::Evaluation,
+            Failure::ChecksFailed { .. } => Status::Evaluation,
             Failure::NoEmulator { .. } => Status::Usage,
             Failure::Download(error) => download_status(error),
             Failure::Store(error) => store_status(error),
@@ -208,19 +217,49 @@ fn flake_status(error: &nix_flake::Error) -> Status {
         | Error::InvalidAttributePath { .. }
         | Error::NoFlakeFile { .. }
         | Error::UnknownOverride { .. }
+        | Error::UnknownInput { .. }
         | Error::UnknownBundled { .. }
+        | Error::Unsupported { .. }
+        | Error::DirtyTree { .. }
         | Error::InvalidSettings { .. } => Status::Usage,
-        Error::NotFetchable { .. } | Error::FlakeNotFetchable { .. } => Status::Network,
+        Error::Offline { .. }
+        | Error::UnexpectedAnswer { .. }
+        | Error::Archive { .. }
+        | Error::GitRemote { .. }
+        | Error::NoSuchRevision { .. } => Status::Network,
+        Error::NotInRegistry { .. }
+        | Error::RegistryCycle { .. }
+        | Error::InvalidRegistry { .. }
+        | Error::LockFileOutdated { .. }
+        | Error::UnlockedInput { .. }
+        | Error::NotWritable { .. } => Status::Resolution,
         Error::NotAFlake { .. }
+        | Error::Untracked { .. }
         | Error::DanglingFollows { .. }
         | Error::FollowsCycle { .. }
         | Error::InputsTooDeep { .. }
+        | Error::CircularInput { .. }
         | Error::InvalidFlake { .. }
         | Error::InvalidLockFile { .. }
-        | Error::Evaluation(_) => Status::Evaluation,
-        Error::HashMismatch { .. } => Status::Integrity,
+        | Error::IndirectReference { .. }
+        | Error::NotLocked { .. } => Status::Evaluation,
+        Error::Evaluation(error) => evaluation_status(error),
+        Error::ContentMismatch { .. } | Error::AttributeMismatch { .. } | Error::ArchiveMember { .. } => {
+            Status::Integrity
+        }
+        Error::Input { source, .. } | Error::RegistryUnreachable { source, .. } => flake_status(source),
+        Error::Download(error) => download_status(error),
         Error::Store(error) => store_status(error),
-        Error::File { .. } => Status::FileSystem,
+        Error::ShallowRepository { .. } | Error::Git { .. } | Error::File { .. } => Status::FileSystem,
+    }
+}
+
+/// What evaluation fetches may fail for reasons of its own.
+fn evaluation_status(error: &nix_expr::EvalError) -> Status {
+    match error.kind {
+        nix_expr::ErrorKind::Fetch => Status::Network,
+        nix_expr::ErrorKind::Integrity => Status::Integrity,
+        _ => Status::Evaluation,
     }
 }
 

@@ -16,8 +16,15 @@ type Cancel = Box<dyn Fn() + Send>;
 #[derive(Default)]
 struct State {
     next: usize,
-    guards: Vec<(usize, Cancel)>,
+    guards: Vec<Entry>,
     interrupted: bool,
+}
+
+struct Entry {
+    id: usize,
+    cancel: Cancel,
+    /// Whether it is there for Ctrl-C only: other signals end the program.
+    interruption_only: bool,
 }
 
 /// Watches for signals from the time that it is made.
@@ -47,12 +54,12 @@ impl Interrupts {
                     kinds.into_iter().filter_map(|kind| signal(kind).ok()).collect();
                 let [interrupt, terminate, hangup] = signals.as_mut_slice() else { return };
                 loop {
-                    tokio::select! {
-                        _ = interrupt.recv() => {}
-                        _ = terminate.recv() => {}
-                        _ = hangup.recv() => {}
-                    }
-                    on_signal(&state);
+                    let is_interruption = tokio::select! {
+                        _ = interrupt.recv() => true,
+                        _ = terminate.recv() => false,
+                        _ = hangup.recv() => false,
+                    };
+                    on_signal(&state, is_interruption);
                 }
             });
         });
@@ -62,14 +69,28 @@ impl Interrupts {
     /// Has a signal call `cancel` (on another thread) until the guard is dropped. If a signal came before, `cancel` is
     /// called now.
     pub fn guard(&self, cancel: impl Fn() + Send + 'static) -> Guard {
+        self.add(Box::new(cancel), false)
+    }
+
+    /// As [`Self::guard`], but for Ctrl-C only, after which the program goes on: see [`Self::clear`].
+    pub fn guard_interruption(&self, cancel: impl Fn() + Send + 'static) -> Guard {
+        self.add(Box::new(cancel), true)
+    }
+
+    fn add(&self, cancel: Cancel, interruption_only: bool) -> Guard {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if state.interrupted {
             cancel();
         }
         let id = state.next;
         state.next += 1;
-        state.guards.push((id, Box::new(cancel)));
+        state.guards.push(Entry { id, cancel, interruption_only });
         Guard { state: Arc::clone(&self.state), id }
+    }
+
+    /// Forgets the signal that came: what it stopped has stopped, and the program goes on.
+    pub fn clear(&self) {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).interrupted = false;
     }
 
     /// Whether a signal came.
@@ -81,17 +102,18 @@ impl Interrupts {
 impl Drop for Guard {
     fn drop(&mut self) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.guards.retain(|(id, _)| *id != self.id);
+        state.guards.retain(|entry| entry.id != self.id);
     }
 }
 
-fn on_signal(state: &Mutex<State>) {
+fn on_signal(state: &Mutex<State>, is_interruption: bool) {
     let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
-    if state.interrupted || state.guards.is_empty() {
+    let held = state.guards.iter().any(|entry| is_interruption || !entry.interruption_only);
+    if state.interrupted || !held {
         std::process::exit(INTERRUPTED_STATUS);
     }
     state.interrupted = true;
-    for (_, cancel) in &state.guards {
-        cancel();
+    for entry in &state.guards {
+        (entry.cancel)();
     }
 }

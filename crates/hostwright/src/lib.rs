@@ -8,10 +8,13 @@ mod arguments;
 mod bundled;
 mod commands;
 mod configuration;
+mod evaluation;
 mod failure;
+mod flakes;
 mod interrupt;
 mod output;
 mod progress;
+mod repl;
 mod report;
 mod stages;
 mod vm;
@@ -24,6 +27,9 @@ use crate::arguments::Arguments;
 
 /// Runs the program with the process's arguments, and says how it went in the exit status.
 pub fn main() -> ExitCode {
+    if let Some(failed) = vm::attached::become_attached(std::env::args_os().skip(1)) {
+        return failed;
+    }
     let matches = match Arguments::command().try_get_matches() {
         Ok(matches) => matches,
         Err(error) => return usage_error(&error),

@@ -9,9 +9,11 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("download", &[]),
     ("disk-image", &[]),
     ("nix-expr", &["nix-store"]),
-    ("nix-flake", &["nix-store", "nix-expr"]),
+    ("nix-flake", &["nix-store", "nix-expr", "download"]),
     ("debian", &["download"]),
     ("nix-build", &["nix-store", "download", "debian", "disk-image"]),
+    ("compatibility", &["nix-store", "nix-expr", "nix-flake", "download", "debian"]),
+    ("hardening", &["nix-store", "nix-expr", "nix-flake"]),
     ("hostwright", &["nix-store", "nix-expr", "nix-flake", "nix-build", "download", "debian", "disk-image"]),
 ];
 

@@ -22,20 +22,18 @@ pub fn run(session: &Session, arguments: &BuildArguments) -> Result<(), Failure>
     let mut plans = Vec::new();
     for (flake, installables) in by_flake(session, arguments)? {
         let fleet = Fleet::open(session, &flake)?;
-        let ((evaluated, ()), flake) = fleet.with_packages(session, |flake| {
+        let ((evaluated, _), flake) = fleet.with_packages(session, |flake| {
             session.progress.stage("evaluate", "Evaluating", || {
-                evaluate::derivations(session, flake, |evaluation, value| {
-                    let mut selected = Vec::new();
-                    for installable in &installables {
-                        let path = &installable.attribute_path;
-                        let value = evaluate::find(evaluation, value, path, true)?;
-                        selected.push((path.to_string(), value));
-                    }
-                    Ok((selected, ()))
+                let key = |wanted: &Installable| Some(format!("build {}", wanted.attribute_path));
+                evaluate::derivations(session, flake, &installables, key, |evaluation, value, wanted| {
+                    let path = &wanted.attribute_path;
+                    let system = &session.configuration.evaluation.system;
+                    let value = evaluate::find(evaluation, value, path, true, system)?;
+                    Ok((vec![(path.to_string(), value)], ()))
                 })
             })
         })?;
-        let prepared = realise::prepare(session, &flake, &evaluated)?;
+        let prepared = realise::prepare(session, &flake.trees, &evaluated)?;
         if arguments.dry_run {
             plans.push(prepared.plan);
             continue;

@@ -2,15 +2,21 @@
 
 mod build;
 mod completions;
-mod eval;
+pub mod eval;
+mod flake;
 mod image;
 mod lock;
 mod man;
+mod repl;
 mod vm;
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
+use std::sync::{Arc, OnceLock};
 
-use crate::arguments::{Arguments, Command};
+use nix_flake::Fetcher;
+
+use crate::arguments::{Arguments, Command, FlakeCommand};
 use crate::configuration::Configuration;
 use crate::failure::Failure;
 use crate::interrupt::Interrupts;
@@ -25,6 +31,19 @@ pub struct Session {
     pub progress: Progress,
     /// Ctrl-C.
     pub interrupts: Interrupts,
+    /// What fetches trees: one for the whole run, which sees one content of each reference.
+    fetcher: Arc<Fetcher>,
+    /// Settings of Nix that the flake asks for and gets.
+    pub flake_settings: OnceLock<BTreeMap<String, String>>,
+    /// Whether errors come with the whole way to them.
+    pub show_trace: bool,
+}
+
+impl Session {
+    /// What fetches trees.
+    pub fn fetcher(&self) -> Arc<Fetcher> {
+        Arc::clone(&self.fetcher)
+    }
 }
 
 /// Runs the verb that was asked for and reports its failure.
@@ -61,18 +80,40 @@ fn dispatch(arguments: Arguments) -> Result<ExitCode, Failure> {
     })?;
     let limits = command.limits();
     let environment = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
-    let (configuration, warnings) = Configuration::new(&global, &limits, &environment, &working_directory)?;
+    let (mut configuration, warnings) =
+        Configuration::new(&global, &limits, &environment, &working_directory)?;
+    configuration.evaluation.read_only = matches!(&command, Command::Eval(arguments) if arguments.read_only);
+    if let Command::Flake(arguments) = &command {
+        flake::configure(arguments, &mut configuration)?;
+    }
     for warning in warnings {
         progress.warn(&warning);
     }
-    let session = Session { configuration, progress, interrupts: Interrupts::watch() };
+    let mut fetching = configuration.flakes.fetching.clone();
+    match verbosity {
+        Verbosity::Quiet => fetching.warn = |_| {},
+        Verbosity::Normal => {}
+        Verbosity::Verbose | Verbosity::Debug => fetching.note = |text| eprintln!("{text}"),
+    }
+    let fetcher = Fetcher::new(fetching).with_real_store(configuration.store_root.join("nix/store"));
+    let fetcher = Arc::new(fetcher);
+    let session = Session {
+        configuration,
+        progress,
+        interrupts: Interrupts::watch(),
+        fetcher,
+        flake_settings: OnceLock::new(),
+        show_trace: global.show_trace,
+    };
     let result = match &command {
         Command::Completions(_) | Command::Man => Ok(ExitCode::SUCCESS),
         Command::Lock(arguments) => lock::run(&session, arguments).map(|()| ExitCode::SUCCESS),
         Command::Eval(arguments) => eval::run(&session, arguments).map(|()| ExitCode::SUCCESS),
+        Command::Repl(arguments) => repl::run(&session, arguments).map(|()| ExitCode::SUCCESS),
         Command::Build(arguments) => build::run(&session, arguments).map(|()| ExitCode::SUCCESS),
         Command::Image(arguments) => image::run(&session, arguments).map(|()| ExitCode::SUCCESS),
         Command::Vm(arguments) => vm::run(&session, arguments),
+        Command::Flake(arguments) => flake::run(&session, arguments).map(|()| ExitCode::SUCCESS),
     };
     session.progress.finish();
     result
@@ -85,9 +126,15 @@ impl Command {
             Command::Build(arguments) => arguments.limits.clone(),
             Command::Image(arguments) => arguments.limits.clone(),
             Command::Vm(arguments) => arguments.limits.clone(),
-            Command::Lock(_) | Command::Eval(_) | Command::Completions(_) | Command::Man => {
-                Default::default()
-            }
+            Command::Flake(arguments) => match &arguments.command {
+                FlakeCommand::Check(arguments) => arguments.limits.clone(),
+                _ => Default::default(),
+            },
+            Command::Lock(_)
+            | Command::Eval(_)
+            | Command::Repl(_)
+            | Command::Completions(_)
+            | Command::Man => Default::default(),
         }
     }
 }

@@ -23,7 +23,7 @@ use crate::stages::packages::Fleet;
 use crate::stages::{image, realise};
 use crate::vm::emulator::{Emulator, acceleration};
 use crate::vm::machine::{Acceleration, Architecture, Machine};
-use crate::vm::process::{RunningMachine, Waited};
+use crate::vm::process::{Lifetime, RunningMachine, Waited};
 use crate::vm::state::MachineState;
 use crate::vm::{VmError, key, ssh};
 
@@ -47,7 +47,7 @@ pub fn run(session: &Session, arguments: &VmArguments) -> Result<ExitCode, Failu
     let ((evaluated, host), flake) = fleet.with_packages(session, |flake| {
         session.progress.stage("evaluate", "Evaluating", || evaluate_host(session, flake, &installable))
     })?;
-    let prepared = realise::prepare(session, &flake, &evaluated)?;
+    let prepared = realise::prepare(session, &flake.trees, &evaluated)?;
     let built = realise::realise(session, &prepared, &evaluated)?;
     let mut paths = built.iter().map(realise::Built::path);
     let (Some(image_path), tools) = (paths.next().transpose()?, paths.next().transpose()?) else {
@@ -89,21 +89,29 @@ fn evaluate_host(
 ) -> Result<(Evaluated, Host), Failure> {
     let debian = flake.debian.clone();
     let search_path = std::env::var_os("PATH").unwrap_or_default();
-    let (evaluated, (name, file, system, guest, installed)) =
-        evaluate::derivations(session, flake, |evaluation, value| {
+    let installed = |system: &str| {
+        Architecture::from_system(system).and_then(|guest| Emulator::installed(guest, &search_path))
+    };
+    let (evaluated, found) = evaluate::derivations(
+        session,
+        flake,
+        &[()],
+        |()| None,
+        |evaluation, value, ()| {
             let name = evaluate::host_of(evaluation, value, &installable.attribute_path)?;
             let (image, file) = image::select(evaluation, value, &name, FORMAT)?;
             let system = evaluate::host_system(evaluation, value, &name)?;
             let guest = Architecture::from_system(&system);
-            let installed = guest.and_then(|guest| Emulator::installed(guest, &search_path));
             let mut selected = vec![(name.clone(), image)];
-            if let (Some(guest), None, Some(base)) = (guest, &installed, &debian) {
+            if let (Some(guest), None, Some(base)) = (guest, installed(&system), &debian) {
                 selected.push(pinned_emulator(evaluation, &base.store_path, guest)?);
             }
-            Ok((selected, (name, file, system, guest, installed)))
-        })?;
-    match guest {
-        Some(guest) => Ok((evaluated, Host { name, guest, file, installed })),
+            Ok((selected, (name, file, system)))
+        },
+    )?;
+    let Some((name, file, system)) = found.into_iter().next() else { return Err(Failure::Interrupted) };
+    match Architecture::from_system(&system) {
+        Some(guest) => Ok((evaluated, Host { name, guest, file, installed: installed(&system) })),
         None => Err(Failure::NoEmulator { host: name, system }),
     }
 }
@@ -181,7 +189,8 @@ fn boot(
     let stop = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&stop);
     let _guard = session.interrupts.guard(move || flag.store(true, Ordering::Relaxed));
-    let mut running = start(session, emulator, machine, state, &stop)?;
+    let lifetime = if arguments.detach { Lifetime::ItsOwn } else { Lifetime::Ours };
+    let mut running = start(session, emulator, machine, state, lifetime, &stop)?;
     if !arguments.no_wait {
         let patience = Duration::from_secs(arguments.timeout.unwrap_or(match running.acceleration() {
             Acceleration::Kvm => 120,
@@ -224,15 +233,16 @@ fn start(
     emulator: &Emulator,
     machine: &Machine,
     state: &MachineState,
+    lifetime: Lifetime,
     stop: &Arc<AtomicBool>,
 ) -> Result<RunningMachine, Failure> {
-    let mut running = RunningMachine::start(emulator, machine, state, Arc::clone(stop))?;
+    let mut running = RunningMachine::start(emulator, machine, state, lifetime, Arc::clone(stop))?;
     if machine.acceleration == Acceleration::Translation || running.has_begun()? {
         return Ok(running);
     }
     session.progress.warn("KVM is there but does not work; the machine is emulated, which is slow");
     let machine = Machine { acceleration: Acceleration::Translation, ..machine.clone() };
-    Ok(RunningMachine::start(emulator, &machine, state, Arc::clone(stop))?)
+    Ok(RunningMachine::start(emulator, &machine, state, lifetime, Arc::clone(stop))?)
 }
 
 fn print_access(

@@ -2,15 +2,21 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::Arc;
 
 use nix_expr::{
-    DerivationGraph, ErrorKind, EvalError, FileSystemIo, FileSystemOptions, Settings, ValueRef, closest,
-    current_system, evaluate,
+    Confinement, DerivationGraph, ErrorKind, EvalError, Feature, Features, FileSystemOptions, Observer,
+    Settings, ValueRef, closest, evaluate,
 };
-use nix_flake::AttributePath;
-use nix_store::{Derivation, StoreDir, StorePath};
+use nix_flake::{AttributePath, EvaluationFetcher};
+use nix_store::{Derivation, StorePath};
+use rayon::prelude::*;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
+use super::evaluation_cache::EvaluationCache;
 use super::flake::ReadyFlake;
+use super::world::World;
 use crate::commands::Session;
 use crate::failure::Failure;
 
@@ -42,62 +48,120 @@ pub struct Evaluated {
 /// Values whose derivations are wanted, by the names that people know them by.
 pub type Selected<'a> = Vec<(String, ValueRef<'a>)>;
 
-/// Settings of evaluations. `report` is quiet unless people want to read it.
-pub fn settings(session: &Session) -> Settings {
-    Settings { pure: !session.configuration.impure, ..Settings::default() }
-}
+/// What people call the tree of the Debian base.
+pub const DEBIAN: &str = "hostwright:debian";
 
-/// Where an evaluation of the flake looks.
-fn file_system(session: &Session, flake: &ReadyFlake) -> FileSystemIo {
-    FileSystemIo::new(FileSystemOptions {
-        store_dir: StoreDir::default(),
-        real_store: Some(session.configuration.store_root.join("nix/store")),
-        mappings: flake.mappings.clone(),
-        pure: !session.configuration.impure,
-        allowed: Vec::new(),
-    })
-}
-
-/// Evaluates something of a flake.
-pub fn with_flake<T: Send>(
-    session: &Session,
-    flake: &ReadyFlake,
-    io: &FileSystemIo,
-    body: impl for<'s, 'a> FnOnce(&'s Evaluation<'a>, ValueRef<'a>) -> Result<T, EvalError> + Send,
-) -> Result<T, Failure> {
-    let result = evaluate(&settings(session), io, |evaluation| {
-        let value = evaluation.evaluate_text(&flake.expression, "«flake»", Path::new("/"))?;
-        body(evaluation, value)
-    });
-    result.map_err(|error| explain_missing_input(error, flake))
-}
-
-/// An evaluation that ends at an input without a tree failed for that reason and no other.
-fn explain_missing_input(error: EvalError, flake: &ReadyFlake) -> Failure {
-    let missing = flake.missing_inputs.iter().find(|missing| error.message == missing.to_string());
-    match missing {
-        Some(nix_flake::Error::NotFetchable { input, first, reference, reason, bundled }) => {
-            Failure::Flake(nix_flake::Error::NotFetchable {
-                input: input.clone(),
-                first: first.clone(),
-                reference: reference.clone(),
-                reason: reason.clone(),
-                bundled: bundled.clone(),
-            })
-        }
-        _ => error.into(),
+/// The settings of an evaluation that is pure or not.
+pub fn settings(session: &Session, pure: bool) -> Settings {
+    let settings = session.configuration.evaluation.settings(pure);
+    match session.flake_settings.get() {
+        Some(asked) => with_flake_settings(settings, asked),
+        None => settings,
     }
 }
 
-/// Evaluates the derivations that `wanted` selects from the flake, and what else it finds out.
-pub fn derivations<T: Send>(
+/// What a flake's own settings change about its evaluation. Those that concern other things have no effect here.
+fn with_flake_settings(mut settings: Settings, asked: &BTreeMap<String, String>) -> Settings {
+    for (name, value) in asked {
+        match name.as_str() {
+            "experimental-features" | "extra-experimental-features" => {
+                let features = Features::parse(value);
+                settings.features = Feature::ALL
+                    .into_iter()
+                    .filter(|feature| features.has(*feature))
+                    .fold(settings.features, Features::with);
+            }
+            "allow-import-from-derivation" => settings.import_from_derivation = value == "true",
+            "max-call-depth" => settings.max_call_depth = value.parse().unwrap_or(settings.max_call_depth),
+            _ => {}
+        }
+    }
+    settings
+}
+
+/// What an evaluation may read that is pure or not.
+pub fn files(session: &Session, pure: bool) -> FileSystemOptions {
+    let configuration = &session.configuration;
+    let confinement = configuration.evaluation.confinement(pure, &configuration.working_directory);
+    FileSystemOptions {
+        pure: matches!(confinement, Some((Confinement::Pure, _))),
+        restricted: matches!(confinement, Some((Confinement::Restricted, _))),
+        allowed: confinement.map(|(_, allowed)| allowed).unwrap_or_default(),
+        fetcher: Some(Arc::new(EvaluationFetcher::new(session.fetcher()))),
+        ..FileSystemOptions::default()
+    }
+}
+
+/// Where an evaluation of the flake looks.
+fn world<'s>(session: &'s Session, flake: &ReadyFlake) -> World<'s> {
+    let options = files(session, !session.configuration.impure);
+    let options = FileSystemOptions { mappings: flake.mappings.clone(), ..options };
+    World::new(session, options, flake.trees.clone()).with_flake(flake)
+}
+
+/// Evaluates something of a flake in a world that `observer` looks at.
+fn with_flake<T: Send>(
     session: &Session,
     flake: &ReadyFlake,
+    world: &World<'_>,
+    observer: &Observer<'_>,
+    body: impl for<'s, 'a> FnOnce(&'s Evaluation<'a>, ValueRef<'a>) -> Result<T, EvalError> + Send,
+) -> Result<T, Failure> {
+    let result = evaluate(&settings(session, !session.configuration.impure), observer, |evaluation| {
+        let value = evaluation.evaluate_text(&flake.expression, "«flake»", Path::new("/"))?;
+        body(evaluation, value)
+    });
+    result.map_err(|error| world.explain(error).into())
+}
+
+/// For each of `items` the derivations that `wanted` selects from the flake, and what else it finds out, in their order.
+///
+/// Each item has an evaluation of its own, so that no more memory is needed than for those that run at once, one on each
+/// processor. What has a `key` is remembered under it, with all that its evaluation depended on; an equal key must stand for
+/// an equal wish.
+pub fn derivations<I: Sync, T: Send + Serialize + DeserializeOwned>(
+    session: &Session,
+    flake: &ReadyFlake,
+    items: &[I],
+    key: impl Fn(&I) -> Option<String> + Sync,
+    wanted: impl for<'s, 'a> Fn(&'s Evaluation<'a>, ValueRef<'a>, &I) -> Result<(Selected<'a>, T), EvalError>
+    + Sync,
+) -> Result<(Evaluated, Vec<T>), Failure> {
+    let results: Vec<Result<(Evaluated, T), Failure>> = items
+        .par_iter()
+        .map(|item| {
+            remembered(session, flake, key(item), |evaluation, value| wanted(evaluation, value, item))
+        })
+        .collect();
+    let mut all = Evaluated::default();
+    let mut found = Vec::with_capacity(items.len());
+    for result in results {
+        let (evaluated, other) = result?;
+        all.targets.extend(evaluated.targets);
+        all.graph.extend(evaluated.graph);
+        all.added.extend(evaluated.added);
+        found.push(other);
+    }
+    Ok((all, found))
+}
+
+/// One evaluation, or its result from an earlier run.
+fn remembered<T: Send + Serialize + DeserializeOwned>(
+    session: &Session,
+    flake: &ReadyFlake,
+    key: Option<String>,
     wanted: impl for<'s, 'a> FnOnce(&'s Evaluation<'a>, ValueRef<'a>) -> Result<(Selected<'a>, T), EvalError>
     + Send,
 ) -> Result<(Evaluated, T), Failure> {
-    let io = file_system(session, flake);
-    let (targets, graph, found) = with_flake(session, flake, &io, |evaluation, value| {
+    let world = world(session, flake);
+    let cache = key
+        .filter(|_| session.configuration.evaluation_cache)
+        .map(|key| EvaluationCache::of_flake(session, flake, &key));
+    if let Some(kept) = cache.as_ref().and_then(|cache| cache.recall(&world, world.store().as_ref())) {
+        return Ok(kept);
+    }
+    let observer = Observer::new(&world);
+    let (targets, graph, found) = with_flake(session, flake, &world, &observer, |evaluation, value| {
         let mut targets = Vec::new();
         let (selected, found) = wanted(evaluation, value)?;
         for (name, value) in selected {
@@ -111,7 +175,11 @@ pub fn derivations<T: Send>(
         let graph = reachable(&evaluation.derivations(), targets.iter().map(|target| &target.derivation));
         Ok((targets, graph, found))
     })?;
-    Ok((Evaluated { targets, graph, added: io.added() }, found))
+    let evaluated = Evaluated { targets, graph, added: world.added() };
+    if let Some(cache) = cache {
+        cache.remember(&observer, &evaluated, &found);
+    }
+    Ok((evaluated, found))
 }
 
 /// The part of a graph that some derivations need.
@@ -200,6 +268,7 @@ pub fn find<'a>(
     flake: ValueRef<'a>,
     path: &AttributePath,
     toplevel: bool,
+    system: &str,
 ) -> Result<ValueRef<'a>, EvalError> {
     if let [name] = path.0.as_slice()
         && host_names(evaluation, flake)?.contains(name)
@@ -217,10 +286,9 @@ pub fn find<'a>(
     if evaluation.attribute(flake, first)?.is_some() {
         return evaluation.select_parts(flake, &parts, &[]);
     }
-    let system = current_system();
     for set in ["packages", "legacyPackages"] {
         let Some(packages) = evaluation.attribute(flake, set)? else { continue };
-        let Some(packages) = evaluation.attribute(packages, &system)? else { continue };
+        let Some(packages) = evaluation.attribute(packages, system)? else { continue };
         if evaluation.attribute(packages, first)?.is_some() {
             return evaluation.select_parts(packages, &parts, &[]);
         }
@@ -239,14 +307,16 @@ pub fn find<'a>(
     Err(error)
 }
 
-/// An evaluation of the flake that yields something else than derivations.
-pub fn value<T: Send>(
+/// An evaluation of the flake that yields something else than derivations, remembered under `key` as by [`derivations`].
+pub fn value<T: Send + Serialize + DeserializeOwned>(
     session: &Session,
     flake: &ReadyFlake,
+    key: Option<String>,
     body: impl for<'s, 'a> FnOnce(&'s Evaluation<'a>, ValueRef<'a>) -> Result<T, EvalError> + Send,
 ) -> Result<T, Failure> {
-    let io = file_system(session, flake);
-    with_flake(session, flake, &io, body)
+    let (_, found) =
+        remembered(session, flake, key, |evaluation, value| Ok((Vec::new(), body(evaluation, value)?)))?;
+    Ok(found)
 }
 
 /// The system that a host is for, such as `x86_64-linux`.

@@ -3,8 +3,11 @@
 mod building;
 pub mod downloads;
 pub mod evaluate;
+mod evaluation_cache;
 pub mod flake;
+mod flake_settings;
 pub mod image;
 pub mod packages;
 pub mod realise;
 mod requests;
+pub mod world;

@@ -70,6 +70,11 @@ impl Fleet {
         Ok(Fleet { flake, lock: RefCell::new(lock) })
     }
 
+    /// The flake.
+    pub fn flake(&self) -> &Flake {
+        &self.flake
+    }
+
     /// Runs `body` with the flake. If it fails in a way that a missing package can cause, pins packages and runs it again.
     /// Returns the flake that it ran with beside the result.
     pub fn with_packages<T>(
@@ -145,6 +150,12 @@ impl Fleet {
             session.progress.detail("debian.lock is not written, as was asked for.");
             return false;
         }
+        if !self.flake.is_working_directory() {
+            session
+                .progress
+                .detail("debian.lock is not written: the flake is not a directory of this machine.");
+            return false;
+        }
         match write_atomically(file, text.as_bytes()) {
             Ok(()) => {
                 session.progress.say(&format!("Wrote {}.", file.display()));
@@ -163,7 +174,12 @@ impl Fleet {
 
 /// Whether the failure says that a package is not locked.
 fn is_missing_package(failure: &Failure) -> bool {
-    failure.evaluation_error().is_some_and(|error| error.message.contains(NOT_LOCKED))
+    failure.evaluation_error().is_some_and(says_missing_package)
+}
+
+/// Whether an error says that a package is not locked.
+pub fn says_missing_package(error: &nix_expr::EvalError) -> bool {
+    error.message.contains(NOT_LOCKED)
 }
 
 /// Whether a package that is not locked can be the reason: `pkgs.NAME` is then an attribute that does not exist.
@@ -175,15 +191,17 @@ fn may_be_missing_package(failure: &Failure) -> bool {
         })
 }
 
-/// The derivations of all hosts and of the tools to run them, and which belong together. Each host is evaluated by itself,
-/// so that no more memory is needed than for the largest.
+/// The derivations of all hosts and of the tools to run them, and which belong together.
 fn everything(session: &Session, flake: &ReadyFlake) -> Result<(DerivationGraph, Vec<Root>), Failure> {
-    let mut graph = DerivationGraph::new();
-    let mut roots = Vec::new();
-    for host in evaluate::value(session, flake, host_names)? {
-        let (evaluated, ()) = evaluate::derivations(session, flake, |evaluation, value| {
-            let mut wanted = vec![(host.clone(), system_build(evaluation, value, &host, &["toplevel"])?)];
-            let images = system_build(evaluation, value, &host, &["images"])?;
+    let hosts = evaluate::value(session, flake, None, host_names)?;
+    let (evaluated, _) = evaluate::derivations(
+        session,
+        flake,
+        &hosts,
+        |_| None,
+        |evaluation, value, host| {
+            let mut wanted = vec![(host.clone(), system_build(evaluation, value, host, &["toplevel"])?)];
+            let images = system_build(evaluation, value, host, &["images"])?;
             for variant in evaluation.attribute_names(images)? {
                 let image = evaluation.select_parts(images, &[&variant], &[])?;
                 if evaluation.is_derivation(image)? {
@@ -191,25 +209,31 @@ fn everything(session: &Session, flake: &ReadyFlake) -> Result<(DerivationGraph,
                 }
             }
             Ok((wanted, ()))
-        })
-        .map_err(missing_in_archive)?;
-        graph.extend(evaluated.graph);
-        let derivations = evaluated.targets.into_iter().map(|target| target.derivation).collect();
-        roots.push(Root { name: host, derivations });
+        },
+    )
+    .map_err(missing_in_archive)?;
+    let mut graph = evaluated.graph;
+    let mut roots: Vec<Root> = hosts.into_iter().map(|name| Root { name, derivations: Vec::new() }).collect();
+    for target in evaluated.targets {
+        let root = roots.iter_mut().find(|root| root.name == target.name);
+        root.into_iter().for_each(|root| root.derivations.push(target.derivation.clone()));
     }
     if let Some(base) = &flake.debian {
-        let (evaluated, ()) = evaluate::derivations(session, flake, |evaluation, _| {
-            let directory = evaluation.store_path(&base.store_path);
-            let mut wanted = Vec::new();
-            for system in SYSTEMS {
-                let qemu = evaluate::vm_tools(evaluation, directory, system)?;
+        let (evaluated, _) = evaluate::derivations(
+            session,
+            flake,
+            &SYSTEMS,
+            |_| None,
+            |evaluation, _, system| {
+                let qemu = evaluate::vm_tools(evaluation, evaluation.store_path(&base.store_path), system)?;
+                let mut wanted = Vec::new();
                 for guest in evaluation.attribute_names(qemu)? {
                     let tools = evaluation.select_parts(qemu, &[&guest], &[])?;
                     wanted.push((format!("qemu-{guest} on {system}"), tools));
                 }
-            }
-            Ok((wanted, ()))
-        })?;
+                Ok((wanted, ()))
+            },
+        )?;
         graph.extend(evaluated.graph);
         let tools = evaluated.targets.into_iter();
         roots.extend(tools.map(|target| Root { name: target.name, derivations: vec![target.derivation] }));

@@ -7,11 +7,11 @@ use debian::Archive;
 use nix_build::builders::{Mirrors, Network};
 use nix_build::realise::{Plan, Settings, Wanted, WantedOutputs};
 use nix_expr::{AddMethod, AddedContent, AddedPath};
+use nix_flake::SourceTree;
 use nix_store::{ContentAddressMethod, HashAlgorithm, LocalStore, StorePath, StoreRoot};
 
 use super::building::Building;
 use super::evaluate::{Evaluated, Target};
-use super::flake::ReadyFlake;
 use super::packages::sources;
 use crate::commands::Session;
 use crate::failure::Failure;
@@ -43,11 +43,11 @@ impl Built {
     }
 }
 
-/// Writes the derivations and what they take in to the store, and decides what has to be built.
-pub fn prepare(session: &Session, flake: &ReadyFlake, evaluated: &Evaluated) -> Result<Prepared, Failure> {
+/// Writes the derivations and what they take in, `trees` of inputs among it, to the store, and decides what has to be built.
+pub fn prepare(session: &Session, trees: &[SourceTree], evaluated: &Evaluated) -> Result<Prepared, Failure> {
     session.progress.stage("plan", "Planning", || {
         let store = LocalStore::open(StoreRoot::new(&session.configuration.store_root))?;
-        add_sources(&store, flake, evaluated)?;
+        add_sources(&store, trees, evaluated)?;
         store.write_derivations(evaluated.graph.values())?;
         let wanted: Vec<Wanted> = evaluated
             .targets
@@ -110,12 +110,12 @@ fn network(session: &Session, plan: &Plan) -> Result<Option<Network>, Failure> {
 }
 
 /// Copies what derivations take in, and is made by none, to the store: trees of inputs, files and texts.
-fn add_sources(store: &LocalStore, flake: &ReadyFlake, evaluated: &Evaluated) -> Result<(), Failure> {
+fn add_sources(store: &LocalStore, trees: &[SourceTree], evaluated: &Evaluated) -> Result<(), Failure> {
     let added: BTreeMap<&StorePath, &AddedPath> =
         evaluated.added.iter().map(|added| (&added.path, added)).collect();
     let mut seen: BTreeSet<&StorePath> = BTreeSet::new();
     for source in evaluated.graph.values().flat_map(|derivation| &derivation.input_srcs) {
-        add_source(store, flake, &added, source, &mut seen)?;
+        add_source(store, trees, &added, source, &mut seen)?;
     }
     Ok(())
 }
@@ -123,7 +123,7 @@ fn add_sources(store: &LocalStore, flake: &ReadyFlake, evaluated: &Evaluated) ->
 /// Adds a source after those that it refers to; only texts refer to others, each to ones that were there before it.
 fn add_source<'a>(
     store: &LocalStore,
-    flake: &ReadyFlake,
+    trees: &[SourceTree],
     added: &BTreeMap<&'a StorePath, &'a AddedPath>,
     source: &'a StorePath,
     seen: &mut BTreeSet<&'a StorePath>,
@@ -131,12 +131,13 @@ fn add_source<'a>(
     if !seen.insert(source) || store.is_valid(source)? {
         return Ok(());
     }
-    if let Some(tree) = flake.trees.iter().find(|tree| tree.store_path == *source) {
-        store.add_path(
+    if let Some(tree) = trees.iter().find(|tree| tree.store_path == *source) {
+        store.add_path_filtered::<nix_store::Error>(
             source.name(),
             &tree.directory,
             ContentAddressMethod::Recursive,
             HashAlgorithm::Sha256,
+            &mut |path, _| Ok(tree.holds(path.strip_prefix(&tree.directory).unwrap_or(path))),
         )?;
         return Ok(());
     }
@@ -144,7 +145,7 @@ fn add_source<'a>(
         return Err(nix_store::Error::NotValid { path: source.base_name().to_owned() }.into());
     };
     for reference in &added_path.references {
-        add_source(store, flake, added, reference, seen)?;
+        add_source(store, trees, added, reference, seen)?;
     }
     match &added_path.content {
         AddedContent::Text(text) => {

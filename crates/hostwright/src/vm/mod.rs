@@ -1,8 +1,9 @@
 //! A host in QEMU: from a disk image to a machine that answers on SSH.
 //!
-//! [`machine`] plans the command line (pure), [`process`] runs it, [`qmp`] talks to it, [`state`] holds what is kept
+//! [`machine`] plans the command line (pure), [`process`] runs it, [`attached`] so that it ends with us, [`qmp`] talks to it, [`state`] holds what is kept
 //! between runs, [`ssh`] waits for the host to answer, and [`emulator`] finds QEMU and its firmware.
 
+pub mod attached;
 pub mod emulator;
 pub mod key;
 pub mod machine;

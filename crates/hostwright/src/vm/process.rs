@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use super::attached::attached;
 use super::emulator::Emulator;
 use super::machine::{Acceleration, Machine};
 use super::state::MachineState;
@@ -32,6 +33,15 @@ pub struct RunningMachine {
     stop: Arc<AtomicBool>,
 }
 
+/// How long a machine may run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lifetime {
+    /// As long as the thread that starts it.
+    Ours,
+    /// Until it is shut down.
+    ItsOwn,
+}
+
 /// How waiting ended.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Waited {
@@ -43,11 +53,13 @@ pub enum Waited {
 
 impl RunningMachine {
     /// Starts the machine. It runs in a process group of its own, so that Ctrl-C reaches us alone and the guest is shut
-    /// down in order. `stop` is set when we are asked to stop.
+    /// down in order; if we are killed it is killed, too, unless it is to have a life of its own. `stop` is set when we
+    /// are asked to stop.
     pub fn start(
         emulator: &Emulator,
         machine: &Machine,
         state: &MachineState,
+        lifetime: Lifetime,
         stop: Arc<AtomicBool>,
     ) -> Result<Self, VmError> {
         for file in [state.console(), state.socket(), state.pid_file()] {
@@ -57,9 +69,13 @@ impl RunningMachine {
         let log_file = state.emulator_log();
         let log = File::create(&log_file).map_err(VmError::file("write", &log_file))?;
         let log_too = log.try_clone().map_err(VmError::file("write", &log_file))?;
-        let mut command: Command = emulator.command();
+        let mut program: Command = emulator.command();
+        program.args(machine.arguments());
+        let mut command = match lifetime {
+            Lifetime::Ours => attached(&program),
+            Lifetime::ItsOwn => program,
+        };
         command
-            .args(machine.arguments())
             .stdin(Stdio::null())
             .stdout(log)
             .stderr(log_too)

@@ -14,7 +14,7 @@ fn locked_from(mirror: &Mirror) -> Run {
     let place = tempfile::tempdir().unwrap();
     let fleet = Fleet::first_light().alone_in(place.path());
     fs::remove_file(fleet.lock_file()).unwrap();
-    let run = fleet.run(&[&mirror.options()[..], &["lock", fleet.directory.to_str().unwrap()]].concat());
+    let run = fleet.run(&[&mirror.options()[..], &["lock", &fleet.reference()]].concat());
     assert!(!fleet.lock_file().exists(), "a lock was written in spite of the failure");
     run
 }
@@ -28,7 +28,7 @@ fn with_package(place: &Path) -> (Fleet, String) {
         "packages.x86_64-linux.one = nixpkgs.legacyPackages.x86_64-linux.debs.{PACKAGE};\n      nixosConfigurations"
     );
     fs::write(&flake, text.replace("nixosConfigurations", &output)).unwrap();
-    let installable = format!("{}#packages.x86_64-linux.one", fleet.directory.display());
+    let installable = fleet.installable("packages.x86_64-linux.one");
     (fleet, installable)
 }
 

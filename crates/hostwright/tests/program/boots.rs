@@ -1,6 +1,10 @@
 //! Both hosts, from their configuration to a login; and the same bytes whenever they are built.
 
+use std::fs;
+use std::process::Stdio;
 use std::sync::{Mutex, PoisonError};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use crate::fleet::Fleet;
 use crate::image;
@@ -50,6 +54,50 @@ fn boots_and_answers_on_ssh(host: &str, machine_name: &str) {
     machine.assert_healthy();
     assert_eq!(machine.identity(), identity, "host keys and machine id must survive a reboot");
     machine.stop();
+}
+
+#[test]
+fn an_emulator_ends_with_a_killed_program() {
+    let fleet = Fleet::first_light();
+    fleet.image("alpha");
+    let _turn = ONE_MACHINE.lock().unwrap_or_else(PoisonError::into_inner);
+    let place = tempfile::tempdir().unwrap();
+    let mut program = fleet
+        .command()
+        .args(["vm", &fleet.installable("alpha"), "--fresh"])
+        .arg("--state")
+        .arg(place.path())
+        .env("PATH", "")
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let begun = Instant::now();
+    let emulator = loop {
+        assert_eq!(program.try_wait().unwrap(), None, "the program ended before the machine began");
+        assert!(begun.elapsed() < Duration::from_secs(600), "no emulator was started");
+        // The emulator writes it when it is up.
+        let written = fs::read_to_string(place.path().join("pid")).unwrap_or_default();
+        match written.trim().parse::<u32>() {
+            Ok(pid) if written.ends_with('\n') => break pid,
+            _ => sleep(Duration::from_millis(100)),
+        }
+    };
+    assert!(is_running(emulator));
+    program.kill().unwrap();
+    program.wait().unwrap();
+    let killed = Instant::now();
+    while is_running(emulator) {
+        assert!(killed.elapsed() < Duration::from_secs(10), "the emulator goes on without its program");
+        sleep(Duration::from_millis(50));
+    }
+}
+
+/// Whether a process is there and more than an entry that nobody has waited for.
+fn is_running(pid: u32) -> bool {
+    let Ok(status) = fs::read_to_string(format!("/proc/{pid}/stat")) else { return false };
+    // The state follows the name in parentheses (proc_pid_stat(5)).
+    let state = status.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next());
+    !matches!(state, Some('Z' | 'X') | None)
 }
 
 #[test]

@@ -59,7 +59,7 @@ impl Fleet {
                     fs::remove_dir_all(&fleet.directory).unwrap();
                 }
                 copy_tree(&example, &fleet.directory);
-                fleet.hostwright(&["lock", fleet.directory.to_str().unwrap()]);
+                fleet.hostwright(&["lock", &fleet.reference()]);
                 fleet
             })
             .clone()
@@ -102,9 +102,14 @@ impl Fleet {
         self.directory.join("debian.lock")
     }
 
+    /// The fleet as a flake reference. A plain path would be a part of the repository that the target directory is in.
+    pub fn reference(&self) -> String {
+        format!("path:{}", self.directory.display())
+    }
+
     /// The `FLAKE#HOST` of a host.
     pub fn installable(&self, host: &str) -> String {
-        format!("{}#{host}", self.directory.display())
+        format!("{}#{host}", self.reference())
     }
 
     /// The program with this fleet's store, ready to be given more arguments.

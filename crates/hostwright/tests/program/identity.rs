@@ -39,7 +39,7 @@ fn both_hosts_have_the_derivations_that_nix_evaluates() {
     let place = tempfile::tempdir().unwrap();
     for host in ["alpha", "beta"] {
         let attribute = format!("nixosConfigurations.{host}.config.system.build.toplevel.drvPath");
-        let installable = format!("{}#{attribute}", fleet.directory.display());
+        let installable = fleet.installable(&attribute);
         let derivation = fleet.hostwright(&["eval", "--raw", &installable]);
         assert!(derivation.starts_with("/nix/store/") && derivation.ends_with(".drv"), "{derivation}");
         assert_eq!(derivation, derivation_in_nix(&fleet, host, place.path()), "{host}");

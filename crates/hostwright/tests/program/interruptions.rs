@@ -122,11 +122,49 @@ fn an_interrupted_lock_writes_none() {
         .command()
         .args(mirror.options())
         .arg("lock")
-        .arg(&fleet.directory)
+        .arg(fleet.reference())
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
     sleep(Duration::from_secs(3));
     assert_eq!(end(program, Signal::Interrupt), Some(130));
     assert!(!fleet.lock_file().exists());
+}
+
+/// Kills runs of `lock`, each a little later than the one before, until one completes by itself: whenever it comes, there
+/// is a whole lock or none.
+#[test]
+fn a_killed_lock_leaves_none_or_a_whole_one() {
+    let place = tempfile::tempdir().unwrap();
+    let fleet = Fleet::first_light().alone_in(place.path());
+    let whole = fs::read_to_string(fleet.lock_file()).unwrap();
+    let entries = || -> Vec<_> {
+        let entries = fs::read_dir(&fleet.directory).unwrap().map(|entry| entry.unwrap().file_name());
+        entries.filter(|name| name != "debian.lock").collect()
+    };
+    let files = entries();
+    let mut patience = Duration::from_millis(30);
+    let mut killed = 0;
+    loop {
+        let _ = fs::remove_file(fleet.lock_file());
+        let begun = Instant::now();
+        let mut command = fleet.command();
+        let mut program = command.arg("lock").arg(&fleet.directory).stderr(Stdio::null()).spawn().unwrap();
+        while begun.elapsed() < patience && program.try_wait().unwrap().is_none() {
+            sleep(Duration::from_millis(2));
+        }
+        if let Some(status) = program.try_wait().unwrap() {
+            assert!(status.success(), "the run after {killed} killed ones failed: {status}");
+            break;
+        }
+        end(program, Signal::Kill);
+        killed += 1;
+        if let Ok(written) = fs::read_to_string(fleet.lock_file()) {
+            assert_eq!(written, whole, "half a lock after {patience:?}");
+        }
+        patience = patience.mul_f64(1.5);
+    }
+    assert!(killed >= 3, "only {killed} runs were killed before one completed");
+    assert_eq!(fs::read_to_string(fleet.lock_file()).unwrap(), whole);
+    assert_eq!(entries(), files, "a killed run left files that the next one did not take away");
 }

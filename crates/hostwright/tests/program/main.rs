@@ -9,6 +9,7 @@
 mod archive;
 mod boots;
 mod disk_full;
+mod evaluation;
 mod fleet;
 mod identity;
 mod image;
@@ -16,3 +17,4 @@ mod interruptions;
 mod machine;
 mod mirror;
 mod mistakes;
+mod repl;

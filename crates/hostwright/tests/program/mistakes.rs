@@ -6,10 +6,7 @@ use crate::fleet::{Fleet, Run};
 fn evaluated_with(module: &str) -> Run {
     let place = tempfile::tempdir().unwrap();
     let fleet = Fleet::first_light().with_mistake(place.path(), module);
-    let toplevel = format!(
-        "{}#nixosConfigurations.alpha.config.system.build.toplevel.drvPath",
-        fleet.directory.display()
-    );
+    let toplevel = fleet.installable("nixosConfigurations.alpha.config.system.build.toplevel.drvPath");
     fleet.run(&["eval", "--raw", &toplevel])
 }
 
