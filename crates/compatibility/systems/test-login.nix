@@ -1,0 +1,3 @@
+# A NixOS test of one machine.
+{ nixpkgs }:
+(import nixpkgs { system = "x86_64-linux"; }).nixosTests.login
