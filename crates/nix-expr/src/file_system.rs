@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use nix_store::nar::{self, FileKind};
-use nix_store::{ContentAddressMethod, Hash, HashAlgorithm, References, StoreDir, StorePath};
+use nix_store::{ContentAddressMethod, Hash, HashAlgorithm, LocalStore, References, StoreDir, StorePath};
 
 use crate::io::{
     AddMethod, Confinement, DerivationGraph, EvalIo, Fetch, FetchAttribute, FetchRequest, Fetched, FileType,
@@ -72,6 +72,38 @@ pub struct AddedPath {
     pub content: AddedContent,
     /// The store paths that it refers to.
     pub references: Vec<StorePath>,
+}
+
+impl AddedPath {
+    /// Puts the path into a store, which holds what it refers to.
+    ///
+    /// # Errors
+    /// What it is made of is not there any more, or the store refuses.
+    pub fn add_to(&self, store: &LocalStore) -> Result<(), nix_store::Error> {
+        match &self.content {
+            AddedContent::Text(text) => {
+                store.add_text(self.path.name(), text, &self.references.iter().cloned().collect())?;
+            }
+            AddedContent::Tree { real, method, kept } => {
+                let method = match method {
+                    AddMethod::Flat => ContentAddressMethod::Flat,
+                    AddMethod::Recursive => ContentAddressMethod::Recursive,
+                };
+                let keeps = |path: &Path| {
+                    let relative = path.strip_prefix(real).unwrap_or(path);
+                    kept.as_ref().is_none_or(|kept| kept.contains(relative))
+                };
+                store.add_path_filtered::<nix_store::Error>(
+                    self.path.name(),
+                    real,
+                    method,
+                    HashAlgorithm::Sha256,
+                    &mut |path, _| Ok(keeps(path)),
+                )?;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Evaluation over the file system: reads files, computes store paths, and remembers what would have to be copied.

@@ -1,11 +1,10 @@
 //! Writing derivations, and what they take in, to a store.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
-use nix_expr::{AddMethod, AddedContent, AddedPath, DerivationGraph, FileSystemIo};
+use nix_expr::{AddedPath, DerivationGraph, FileSystemIo};
 use nix_store::local::Access;
-use nix_store::{ContentAddressMethod, Error, HashAlgorithm, LocalStore, Result, StorePath, StoreRoot};
+use nix_store::{Error, LocalStore, Result, StorePath, StoreRoot};
 
 /// Writes `wanted` with all derivations and sources below them.
 pub(super) fn write(
@@ -74,27 +73,6 @@ fn add<'a>(
     for reference in &found.references {
         add(store, added, reference, seen)?;
     }
-    match &found.content {
-        AddedContent::Text(text) => {
-            store.add_text(source.name(), text, &found.references.iter().cloned().collect())?;
-        }
-        AddedContent::Tree { real, method, kept } => {
-            let method = match method {
-                AddMethod::Flat => ContentAddressMethod::Flat,
-                AddMethod::Recursive => ContentAddressMethod::Recursive,
-            };
-            let keeps = |path: &Path| {
-                let relative = path.strip_prefix(real).unwrap_or(path);
-                kept.as_ref().is_none_or(|kept| kept.contains(relative))
-            };
-            store.add_path_filtered::<Error>(
-                source.name(),
-                real,
-                method,
-                HashAlgorithm::Sha256,
-                &mut |path, _| Ok(keeps(path)),
-            )?;
-        }
-    }
+    found.add_to(store)?;
     Ok(())
 }

@@ -18,17 +18,16 @@ pub fn run(session: &Session, arguments: &ImageArguments) -> Result<(), Failure>
     let fleet = Fleet::open(session, &installable.flake)?;
     let ((evaluated, named), flake) = fleet.with_packages(session, |flake| {
         session.progress.stage("evaluate", "Evaluating", || {
-            let key = |format: &String| Some(format!("image {format} of {}", installable.attribute_path));
-            let wanted = std::slice::from_ref(&arguments.format);
-            evaluate::derivations(session, flake, wanted, key, |evaluation, value, format| {
+            let key = format!("image {} of {}", arguments.format, installable.attribute_path);
+            evaluate::derivations_of_one(session, flake, Some(key), |evaluation, value| {
                 let host = evaluate::host_of(evaluation, value, &installable.attribute_path)?;
-                let (image, named) = image::select(evaluation, value, &host, format)?;
+                let (image, named) = image::select(evaluation, value, &host, &arguments.format)?;
                 Ok((vec![(host, image)], named))
             })
         })
     })?;
     let prepared = realise::prepare(session, &flake.trees, &evaluated)?;
-    for (built, named) in realise::realise(session, &prepared, &evaluated)?.into_iter().zip(named) {
+    for built in realise::realise(session, &prepared, &evaluated)? {
         let path = built.path()?;
         if !arguments.no_link {
             let link = session.configuration.working_directory.join(&arguments.out_link);

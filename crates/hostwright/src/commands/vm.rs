@@ -92,12 +92,8 @@ fn evaluate_host(
     let installed = |system: &str| {
         Architecture::from_system(system).and_then(|guest| Emulator::installed(guest, &search_path))
     };
-    let (evaluated, found) = evaluate::derivations(
-        session,
-        flake,
-        &[()],
-        |()| None,
-        |evaluation, value, ()| {
+    let (evaluated, (name, file, system)) =
+        evaluate::derivations_of_one(session, flake, None, |evaluation, value| {
             let name = evaluate::host_of(evaluation, value, &installable.attribute_path)?;
             let (image, file) = image::select(evaluation, value, &name, FORMAT)?;
             let system = evaluate::host_system(evaluation, value, &name)?;
@@ -107,9 +103,7 @@ fn evaluate_host(
                 selected.push(pinned_emulator(evaluation, &base.store_path, guest)?);
             }
             Ok((selected, (name, file, system)))
-        },
-    )?;
-    let Some((name, file, system)) = found.into_iter().next() else { return Err(Failure::Interrupted) };
+        })?;
     match Architecture::from_system(&system) {
         Some(guest) => Ok((evaluated, Host { name, guest, file, installed: installed(&system) })),
         None => Err(Failure::NoEmulator { host: name, system }),

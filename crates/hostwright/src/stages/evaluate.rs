@@ -130,7 +130,7 @@ pub fn derivations<I: Sync, T: Send + Serialize + DeserializeOwned>(
     let results: Vec<Result<(Evaluated, T), Failure>> = items
         .par_iter()
         .map(|item| {
-            remembered(session, flake, key(item), |evaluation, value| wanted(evaluation, value, item))
+            derivations_of_one(session, flake, key(item), |evaluation, value| wanted(evaluation, value, item))
         })
         .collect();
     let mut all = Evaluated::default();
@@ -145,8 +145,8 @@ pub fn derivations<I: Sync, T: Send + Serialize + DeserializeOwned>(
     Ok((all, found))
 }
 
-/// One evaluation, or its result from an earlier run.
-fn remembered<T: Send + Serialize + DeserializeOwned>(
+/// As [`derivations`], for one thing.
+pub fn derivations_of_one<T: Send + Serialize + DeserializeOwned>(
     session: &Session,
     flake: &ReadyFlake,
     key: Option<String>,
@@ -314,8 +314,9 @@ pub fn value<T: Send + Serialize + DeserializeOwned>(
     key: Option<String>,
     body: impl for<'s, 'a> FnOnce(&'s Evaluation<'a>, ValueRef<'a>) -> Result<T, EvalError> + Send,
 ) -> Result<T, Failure> {
-    let (_, found) =
-        remembered(session, flake, key, |evaluation, value| Ok((Vec::new(), body(evaluation, value)?)))?;
+    let (_, found) = derivations_of_one(session, flake, key, |evaluation, value| {
+        Ok((Vec::new(), body(evaluation, value)?))
+    })?;
     Ok(found)
 }
 

@@ -188,19 +188,11 @@ impl<'f> EvaluationCache<'f> {
     }
 
     fn departed(&self, question: Question) -> Question {
-        self.moved(question, self.here, Path::new(HERE))
+        moved(question, self.here, Path::new(HERE))
     }
 
     fn arrived(&self, question: Question) -> Question {
-        self.moved(question, Path::new(HERE), self.here)
-    }
-
-    fn moved(&self, question: Question, from: &Path, to: &Path) -> Question {
-        match question.path().and_then(|path| path.strip_prefix(from).ok()).map(Path::to_owned) {
-            Some(rest) if rest.as_os_str().is_empty() => question.about(to.to_owned()),
-            Some(rest) => question.about(to.join(rest)),
-            None => question,
-        }
+        moved(question, Path::new(HERE), self.here)
     }
 
     /// The files of entries, newest first.
@@ -234,6 +226,15 @@ impl<'f> EvaluationCache<'f> {
                 let _ = std::fs::remove_dir_all(entry.path());
             }
         }
+    }
+}
+
+/// The question, about `to` where it was about `from`.
+fn moved(question: Question, from: &Path, to: &Path) -> Question {
+    match question.path().and_then(|path| path.strip_prefix(from).ok()).map(Path::to_owned) {
+        Some(rest) if rest.as_os_str().is_empty() => question.about(to.to_owned()),
+        Some(rest) => question.about(to.join(rest)),
+        None => question,
     }
 }
 

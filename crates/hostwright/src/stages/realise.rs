@@ -1,12 +1,11 @@
 //! From derivations to valid store paths.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 use debian::Archive;
 use nix_build::builders::{Mirrors, Network};
 use nix_build::realise::{Plan, Settings, Wanted, WantedOutputs};
-use nix_expr::{AddMethod, AddedContent, AddedPath};
+use nix_expr::AddedPath;
 use nix_flake::SourceTree;
 use nix_store::{ContentAddressMethod, HashAlgorithm, LocalStore, StorePath, StoreRoot};
 
@@ -147,27 +146,6 @@ fn add_source<'a>(
     for reference in &added_path.references {
         add_source(store, trees, added, reference, seen)?;
     }
-    match &added_path.content {
-        AddedContent::Text(text) => {
-            store.add_text(source.name(), text, &added_path.references.iter().cloned().collect())?;
-        }
-        AddedContent::Tree { real, method, kept } => {
-            let method = match method {
-                AddMethod::Flat => ContentAddressMethod::Flat,
-                AddMethod::Recursive => ContentAddressMethod::Recursive,
-            };
-            let keeps = |path: &Path| {
-                let relative = path.strip_prefix(real).unwrap_or(path);
-                kept.as_ref().is_none_or(|kept| kept.contains(relative))
-            };
-            store.add_path_filtered::<nix_store::Error>(
-                source.name(),
-                real,
-                method,
-                HashAlgorithm::Sha256,
-                &mut |path, _| Ok(keeps(path)),
-            )?;
-        }
-    }
+    added_path.add_to(store)?;
     Ok(())
 }
