@@ -17,7 +17,7 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-use nix_expr::{FileSystemIo, Settings, evaluate};
+use nix_expr::{ArenaPool, FileSystemIo, Settings, evaluate_in};
 use wait4::Wait4;
 
 const ROUNDS: usize = 3;
@@ -46,6 +46,7 @@ fn main() {
 /// The values of all files; `threads` are evaluated at once.
 fn hosts(threads: usize, files: &[PathBuf]) -> Vec<String> {
     let next = AtomicUsize::new(0);
+    let arenas = ArenaPool::default();
     let mut found: Vec<(usize, String)> = std::thread::scope(|scope| {
         let workers: Vec<_> = (0..threads)
             .map(|_| {
@@ -54,7 +55,7 @@ fn hosts(threads: usize, files: &[PathBuf]) -> Vec<String> {
                     while let index = next.fetch_add(1, Ordering::Relaxed)
                         && let Some(file) = files.get(index)
                     {
-                        found.push((index, host(file)));
+                        found.push((index, host(&arenas, file)));
                     }
                     found
                 })
@@ -66,8 +67,8 @@ fn hosts(threads: usize, files: &[PathBuf]) -> Vec<String> {
     found.into_iter().map(|(_, text)| text).collect()
 }
 
-fn host(file: &Path) -> String {
-    let text = evaluate(&Settings::default(), &FileSystemIo::default(), |session| {
+fn host(arenas: &ArenaPool, file: &Path) -> String {
+    let text = evaluate_in(arenas, &Settings::default(), &FileSystemIo::default(), |session| {
         let value = session.evaluate_file(file)?;
         Ok(session.to_text(value)?.text)
     });

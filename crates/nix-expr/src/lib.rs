@@ -18,6 +18,7 @@
 //! every variable is a place; `eval` walks that, with `builtins` beside it. All that an evaluation makes lives in one
 //! arena which goes away with the [`Session`]. What it needs of the world it asks of an [`EvalIo`].
 
+mod arena;
 mod attrs;
 mod builtins;
 mod context;
@@ -46,6 +47,7 @@ mod value;
 
 pub mod syntax;
 
+pub use arena::ArenaPool;
 pub use builtins::{Documentation, NIX_VERSION, documentation};
 pub use definitions::find_definitions;
 pub use error::{ErrorKind, EvalError, EvalErrorReport, SourceLocation, TraceFrame};
@@ -57,7 +59,7 @@ pub use io::{
 };
 pub use observe::{Answer, Observer, Question};
 pub use position::{Location, Origin, Position, SourceMap};
-pub use session::{Dependency, Session, Text, ValueRef, evaluate, show_parsed};
+pub use session::{Dependency, Session, Text, ValueRef, evaluate, evaluate_in, show_parsed};
 pub use settings::{
     Feature, Features, Report, SearchPathEntry, Settings, current_system, parse_search_path,
     parse_search_path_entry,

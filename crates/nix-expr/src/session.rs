@@ -6,9 +6,9 @@
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use bumpalo::Bump;
 use nix_store::StorePath;
 
+use crate::arena::ArenaPool;
 use crate::attrs::Attr;
 use crate::builtins::to_json;
 use crate::error::{Error, ErrorKind, EvalError, Failure, SourceLocation, render};
@@ -36,14 +36,25 @@ pub fn evaluate<T: Send>(
     io: &(dyn EvalIo + Sync),
     body: impl for<'s, 'a> FnOnce(&'s Session<'a>) -> Result<T, EvalError> + Send,
 ) -> Result<T, EvalError> {
+    evaluate_in(&ArenaPool::default(), settings, io, body)
+}
+
+/// As [`evaluate`], in memory of a pool: for many evaluations.
+///
+/// # Errors
+/// As [`evaluate`].
+pub fn evaluate_in<T: Send>(
+    arenas: &ArenaPool,
+    settings: &Settings,
+    io: &(dyn EvalIo + Sync),
+    body: impl for<'s, 'a> FnOnce(&'s Session<'a>) -> Result<T, EvalError> + Send,
+) -> Result<T, EvalError> {
     // A thread that cannot be started does not give back what it was to run.
     let body = Mutex::new(Some(body));
     let run = |stack_size| {
-        let arena = Bump::new();
+        let body = body.lock().unwrap_or_else(PoisonError::into_inner).take()?;
         let stack = StackLimit::with_remaining(stack_size);
-        let session = Session { evaluator: Evaluator::new(&arena, settings, io, stack) };
-        let body = body.lock().unwrap_or_else(PoisonError::into_inner).take();
-        body.map(|body| body(&session))
+        Some(arenas.with(|arena| body(&Session { evaluator: Evaluator::new(arena, settings, io, stack) })))
     };
     let mut stack_size = settings.stack_size;
     loop {

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use nix_expr::{
-    Confinement, DerivationGraph, ErrorKind, EvalError, Feature, Features, FileSystemOptions, Observer,
-    Settings, ValueRef, closest, evaluate,
+    ArenaPool, Confinement, DerivationGraph, ErrorKind, EvalError, Feature, Features, FileSystemOptions,
+    Observer, Settings, ValueRef, closest, evaluate_in,
 };
 use nix_flake::{AttributePath, EvaluationFetcher};
 use nix_store::{Derivation, StorePath};
@@ -103,11 +103,13 @@ fn world<'s>(session: &'s Session, flake: &ReadyFlake) -> World<'s> {
 fn with_flake<T: Send>(
     session: &Session,
     flake: &ReadyFlake,
+    arenas: &ArenaPool,
     world: &World<'_>,
     observer: &Observer<'_>,
     body: impl for<'s, 'a> FnOnce(&'s Evaluation<'a>, ValueRef<'a>) -> Result<T, EvalError> + Send,
 ) -> Result<T, Failure> {
-    let result = evaluate(&settings(session, !session.configuration.impure), observer, |evaluation| {
+    let settings = settings(session, !session.configuration.impure);
+    let result = evaluate_in(arenas, &settings, observer, |evaluation| {
         let value = evaluation.evaluate_text(&flake.expression, "«flake»", Path::new("/"))?;
         body(evaluation, value)
     });
@@ -127,10 +129,13 @@ pub fn derivations<I: Sync, T: Send + Serialize + DeserializeOwned>(
     wanted: impl for<'s, 'a> Fn(&'s Evaluation<'a>, ValueRef<'a>, &I) -> Result<(Selected<'a>, T), EvalError>
     + Sync,
 ) -> Result<(Evaluated, Vec<T>), Failure> {
+    let arenas = ArenaPool::default();
     let results: Vec<Result<(Evaluated, T), Failure>> = items
         .par_iter()
         .map(|item| {
-            derivations_of_one(session, flake, key(item), |evaluation, value| wanted(evaluation, value, item))
+            remembered(session, flake, &arenas, key(item), |evaluation, value| {
+                wanted(evaluation, value, item)
+            })
         })
         .collect();
     let mut all = Evaluated::default();
@@ -153,6 +158,18 @@ pub fn derivations_of_one<T: Send + Serialize + DeserializeOwned>(
     wanted: impl for<'s, 'a> FnOnce(&'s Evaluation<'a>, ValueRef<'a>) -> Result<(Selected<'a>, T), EvalError>
     + Send,
 ) -> Result<(Evaluated, T), Failure> {
+    remembered(session, flake, &ArenaPool::default(), key, wanted)
+}
+
+/// One evaluation, or its result from an earlier run.
+fn remembered<T: Send + Serialize + DeserializeOwned>(
+    session: &Session,
+    flake: &ReadyFlake,
+    arenas: &ArenaPool,
+    key: Option<String>,
+    wanted: impl for<'s, 'a> FnOnce(&'s Evaluation<'a>, ValueRef<'a>) -> Result<(Selected<'a>, T), EvalError>
+    + Send,
+) -> Result<(Evaluated, T), Failure> {
     let world = world(session, flake);
     let cache = key
         .filter(|_| session.configuration.evaluation_cache)
@@ -161,20 +178,21 @@ pub fn derivations_of_one<T: Send + Serialize + DeserializeOwned>(
         return Ok(kept);
     }
     let observer = Observer::new(&world);
-    let (targets, graph, found) = with_flake(session, flake, &world, &observer, |evaluation, value| {
-        let mut targets = Vec::new();
-        let (selected, found) = wanted(evaluation, value)?;
-        for (name, value) in selected {
-            let derivation = evaluation.derivation_path(value)?;
-            let output = match evaluation.attribute(value, "outputName")? {
-                Some(output) => evaluation.to_text(output)?.text,
-                None => "out".to_owned(),
-            };
-            targets.push(Target { name, derivation, output });
-        }
-        let graph = reachable(&evaluation.derivations(), targets.iter().map(|target| &target.derivation));
-        Ok((targets, graph, found))
-    })?;
+    let (targets, graph, found) =
+        with_flake(session, flake, arenas, &world, &observer, |evaluation, value| {
+            let mut targets = Vec::new();
+            let (selected, found) = wanted(evaluation, value)?;
+            for (name, value) in selected {
+                let derivation = evaluation.derivation_path(value)?;
+                let output = match evaluation.attribute(value, "outputName")? {
+                    Some(output) => evaluation.to_text(output)?.text,
+                    None => "out".to_owned(),
+                };
+                targets.push(Target { name, derivation, output });
+            }
+            let graph = reachable(&evaluation.derivations(), targets.iter().map(|target| &target.derivation));
+            Ok((targets, graph, found))
+        })?;
     let evaluated = Evaluated { targets, graph, added: world.added() };
     if let Some(cache) = cache {
         cache.remember(&observer, &evaluated, &found);
