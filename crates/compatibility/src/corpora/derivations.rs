@@ -1,9 +1,9 @@
 //! The same systems written to stores: this project's `.drv` files and sources beside Nix's, and read by Nix.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs;
-use std::os::unix::ffi::OsStringExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 use super::systems::System;
@@ -80,8 +80,9 @@ fn content(root: &Path) -> Result<BTreeMap<Vec<u8>, String>> {
     for entry in fs::read_dir(&directory).map_err(Error::io("read", &directory))? {
         let entry = entry.map_err(Error::io("read", &directory))?;
         let (name, path) = (entry.file_name().into_vec(), entry.path());
-        // Locks and links are Nix's own business.
-        if name.starts_with(b".") || name.ends_with(b".lock") {
+        // Locks and links are Nix's own business. What is called so itself, as `Cargo.lock`, is no lock of another path.
+        let locked = name.strip_suffix(b".lock").map(|locked| directory.join(OsStr::from_bytes(locked)));
+        if name.starts_with(b".") || locked.is_some_and(|locked| locked.symlink_metadata().is_ok()) {
             continue;
         }
         let (hash, _) = nix_store::nar::hash_path(&path)
