@@ -22,6 +22,9 @@ pub const PRIMARY_SIZE: u64 = (2 + TABLE_SECTORS) * SECTOR;
 /// Bytes that the backup table takes at the end of the disk.
 pub const BACKUP_SIZE: u64 = (1 + TABLE_SECTORS) * SECTOR;
 
+/// The attribute "Legacy BIOS Bootable" (table 5.8), in the first byte of eight.
+const LEGACY_BOOTABLE: u8 = 1 << 2;
+
 /// The longest partition name, in UTF-16 code units.
 const LONGEST_NAME: usize = 36;
 
@@ -36,6 +39,8 @@ pub enum PartitionType {
     LinuxRootArm64,
     /// Linux data.
     Linux,
+    /// Files that other systems and a board's firmware read.
+    BasicData,
     /// Any other.
     Other(Uuid),
 }
@@ -49,6 +54,7 @@ impl PartitionType {
                 PartitionType::LinuxRootX86_64 => 0x4f68_bce3_e8cd_4db1_96e7_fbca_f984_b709,
                 PartitionType::LinuxRootArm64 => 0xb921_b045_1df0_41c3_af44_4c6f_280d_3fae,
                 PartitionType::Linux => 0x0fc6_3daf_8483_4772_8e79_3d69_d847_7de4,
+                PartitionType::BasicData => 0xebd0_a0a2_b9e5_4433_87c0_68b6_b726_99c7,
                 PartitionType::Other(guid) => return guid,
             }
             .to_be_bytes(),
@@ -61,6 +67,8 @@ impl PartitionType {
 pub struct GptEntry {
     /// Type.
     pub kind: PartitionType,
+    /// Whether it is marked as the one to boot from.
+    pub bootable: bool,
     /// The partition's own GUID.
     pub guid: Uuid,
     /// Offset in bytes, a multiple of 512.
@@ -136,6 +144,9 @@ impl Gpt {
             bytes[16..32].copy_from_slice(&entry.guid.to_guid_bytes());
             bytes[32..40].copy_from_slice(&(entry.offset / SECTOR).to_le_bytes());
             bytes[40..48].copy_from_slice(&((entry.offset + entry.size) / SECTOR - 1).to_le_bytes());
+            if entry.bootable {
+                bytes[48] = LEGACY_BOOTABLE;
+            }
             for (unit, place) in entry.name.encode_utf16().zip(bytes[56..].chunks_exact_mut(2)) {
                 place.copy_from_slice(&unit.to_le_bytes());
             }

@@ -6,7 +6,7 @@
 //! from a [`Seed`], all times from the caller, all orders from the names.
 //!
 //! - [`tree`]: what goes into a file system.
-//! - [`gpt`], [`ext4`], [`fat`]: what is written; [`qcow2`]: another form for the disk; [`cpio`]: archives for the
+//! - [`gpt`], [`mbr`], [`ext4`], [`fat`]: what is written; [`qcow2`]: another form for the disk; [`cpio`]: archives for the
 //!   kernel's first root.
 
 pub mod cpio;
@@ -15,6 +15,7 @@ pub mod ext4;
 pub mod fat;
 pub mod gpt;
 pub mod image;
+pub mod mbr;
 pub mod qcow2;
 pub mod seed;
 mod target;
@@ -22,7 +23,9 @@ pub mod tree;
 
 pub use error::{Error, Result};
 pub use gpt::PartitionType;
-pub use image::{DiskImage, FileSystem, ImagePlan, Partition, Progress, SizePolicy};
+pub use image::{
+    DiskImage, FileSystem, ImagePlan, Partition, PartitionTable, Progress, SizePolicy, TableKind, VolumeId,
+};
 pub use seed::{Seed, Uuid};
 pub use target::ByteObserver;
 pub use tree::{Attributes, FileContent, HostPolicy, NodeKind, Tree};

@@ -73,6 +73,24 @@ impl fmt::Display for Uuid {
     }
 }
 
+impl std::str::FromStr for Uuid {
+    type Err = NotAUuid;
+
+    /// Reads the form with dashes (RFC 9562, section 4), whatever the case of its letters.
+    fn from_str(text: &str) -> Result<Self, NotAUuid> {
+        let lengths: Vec<usize> = text.split('-').map(str::len).collect();
+        let digits: String = text.chars().filter(|c| *c != '-').collect();
+        if lengths != [8, 4, 4, 4, 12] || !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+            return Err(NotAUuid);
+        }
+        u128::from_str_radix(&digits, 16).map(|number| Uuid(number.to_be_bytes())).map_err(|_| NotAUuid)
+    }
+}
+
+/// A text that is no UUID.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotAUuid;
+
 impl fmt::Debug for Uuid {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, formatter)
@@ -90,6 +108,20 @@ mod tests {
         assert_ne!(seed.uuid("disk"), Seed::new("beta").uuid("disk"));
         assert_ne!(Seed::new("ab").bytes("c"), Seed::new("a").bytes("bc"));
         assert_eq!(seed.uuid("disk"), Seed::new("alpha").uuid("disk"));
+    }
+
+    #[test]
+    fn a_printed_uuid_is_read_again() {
+        let uuid = Seed::new("alpha").uuid("disk");
+        assert_eq!(uuid.to_string().to_uppercase().parse(), Ok(uuid));
+        for wrong in [
+            "",
+            "44444444-4444-4444-8888-88888888888",
+            "44444444-4444-4444-8888-8888888888+8",
+            "é4444444-4444-4444-8888-888888888",
+        ] {
+            assert_eq!(wrong.parse::<Uuid>(), Err(NotAUuid), "{wrong}");
+        }
     }
 
     #[test]

@@ -3,8 +3,10 @@
 mod partition;
 mod plan;
 mod progress;
+mod table;
 
-pub use partition::{FileSystem, Partition, SizePolicy};
+pub use partition::{FileSystem, Partition, SizePolicy, VolumeId};
 pub use plan::{DiskImage, ImagePlan, PlannedContent, PlannedPartition};
 pub(crate) use progress::Meter;
 pub use progress::Progress;
+pub use table::{PartitionTable, TableKind};

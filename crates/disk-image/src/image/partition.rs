@@ -1,4 +1,5 @@
 use crate::gpt::PartitionType;
+use crate::seed::Uuid;
 use crate::tree::Tree;
 
 /// How large a file system becomes.
@@ -22,6 +23,15 @@ pub enum FileSystem {
     Ext4,
 }
 
+/// What identifies a file system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum VolumeId {
+    /// FAT's serial number.
+    Serial(u32),
+    /// ext4's UUID.
+    Uuid(Uuid),
+}
+
 /// A partition and what is in it.
 #[derive(Clone, Debug)]
 pub struct Partition {
@@ -29,10 +39,14 @@ pub struct Partition {
     pub name: String,
     /// Type.
     pub kind: PartitionType,
+    /// Whether it is marked as the one to boot from: U-Boot looks there first for its menu.
+    pub bootable: bool,
     /// File system.
     pub file_system: FileSystem,
     /// The file system's label.
     pub label: String,
+    /// The file system's identifier; from the image's seed if there is none.
+    pub volume_id: Option<VolumeId>,
     /// Size.
     pub size: SizePolicy,
     /// Content.

@@ -1,14 +1,17 @@
-use super::partition::{FileSystem, Partition, SizePolicy};
+use super::partition::{FileSystem, Partition, SizePolicy, VolumeId};
 use super::progress::{Meter, Progress};
+use super::table::{PartitionTable, TableKind};
 use crate::error::{Error, Result};
 use crate::ext4::{self, Ext4Options, Ext4Plan};
 use crate::fat::{self, FatOptions, FatPlan};
-use crate::gpt::{self, ALIGNMENT, BACKUP_SIZE, Gpt, GptEntry, SECTOR};
+use crate::gpt::{self, ALIGNMENT, Gpt, GptEntry, SECTOR};
+use crate::mbr::{self, Mbr, MbrEntry};
 use crate::qcow2::Qcow2Target;
 use crate::seed::Seed;
-use crate::target::{ByteObserver, ObservedTarget, RawTarget, Target};
+use crate::target::{ByteObserver, ObservedTarget, RawTarget, StreamTarget, Target};
 use std::collections::HashSet;
 use std::fmt;
+use std::io;
 use std::ops::ControlFlow;
 use std::path::Path;
 
@@ -19,6 +22,12 @@ pub struct DiskImage {
     pub seed: Seed,
     /// The time at which file systems were made, in seconds since 1970.
     pub timestamp: i64,
+    /// The kind of partition table.
+    pub table: TableKind,
+    /// The signature of an MBR disk; from the seed if there is none.
+    pub signature: Option<u32>,
+    /// Bytes before the first partition, a multiple of 1 MiB and at least that: what some boards' boot ROMs read lies there.
+    pub gap: u64,
     /// Partitions in the order of their numbers.
     pub partitions: Vec<Partition>,
 }
@@ -26,7 +35,7 @@ pub struct DiskImage {
 /// A disk laid out to the last block; it only has to be written.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ImagePlan {
-    table: Gpt,
+    table: PartitionTable,
     partitions: Vec<PlannedPartition>,
 }
 
@@ -60,35 +69,60 @@ impl DiskImage {
     /// [`Error::InvalidPartition`], [`Error::TooSmall`], [`Error::Unrepresentable`].
     pub fn plan(self) -> Result<ImagePlan> {
         let mut names = HashSet::new();
-        let mut offset = ALIGNMENT;
+        let mut offset = self.gap.max(ALIGNMENT).next_multiple_of(ALIGNMENT);
         let mut partitions = Vec::new();
         let mut entries = Vec::new();
+        let most = match self.table {
+            TableKind::Gpt => gpt::MOST_PARTITIONS,
+            TableKind::Mbr => mbr::MOST_PARTITIONS,
+        };
         for partition in self.partitions {
             let name = partition.name.clone();
-            let invalid =
-                |reason: &str| Error::InvalidPartition { partition: name.clone(), reason: reason.to_owned() };
-            gpt::check_name(&name).map_err(invalid)?;
+            let invalid = |reason: String| Error::InvalidPartition { partition: name.clone(), reason };
+            gpt::check_name(&name).map_err(|reason| invalid(reason.to_owned()))?;
             if !names.insert(name.clone()) {
-                return Err(invalid("another partition has the same name"));
+                return Err(invalid("another partition has the same name".to_owned()));
             }
-            if names.len() > gpt::MOST_PARTITIONS {
-                return Err(invalid("the table has no room for more than 128 partitions"));
+            if names.len() > most {
+                return Err(invalid(format!("the table has no room for more than {most} partitions")));
             }
-            let kind = partition.kind;
+            if self.table == TableKind::Mbr && mbr::kind_of(partition.kind).is_none() {
+                return Err(invalid("its type has no number in an MBR partition table".to_owned()));
+            }
+            let (kind, bootable) = (partition.kind, partition.bootable);
             let (content, size) = plan_content(partition, &self.seed, self.timestamp)?;
+            if self.table == TableKind::Mbr && offset + size > mbr::LARGEST_DISK {
+                return Err(invalid(
+                    "it ends beyond 2 TiB, where an MBR partition table does not reach".to_owned(),
+                ));
+            }
             let guid = self.seed.uuid(&format!("partition {name}"));
-            entries.push(GptEntry { kind, guid, offset, size, name: name.clone() });
+            entries.push(GptEntry { kind, bootable, guid, offset, size, name: name.clone() });
             partitions.push(PlannedPartition { name, offset, size, content });
             offset += size;
         }
-        let disk_size = (offset + BACKUP_SIZE).next_multiple_of(ALIGNMENT);
-        let table = Gpt { disk_guid: self.seed.uuid("disk"), disk_size, entries };
+        let disk_size = (offset + self.table.size_at_end()).next_multiple_of(ALIGNMENT);
+        let table = match self.table {
+            TableKind::Gpt => {
+                PartitionTable::Gpt(Gpt { disk_guid: self.seed.uuid("disk"), disk_size, entries })
+            }
+            TableKind::Mbr => PartitionTable::Mbr(Mbr {
+                signature: self.signature.unwrap_or_else(|| self.seed.number("disk")),
+                disk_size,
+                entries: entries.iter().filter_map(mbr_entry).collect(),
+            }),
+        };
         Ok(ImagePlan { table, partitions })
     }
 }
 
+fn mbr_entry(entry: &GptEntry) -> Option<MbrEntry> {
+    let GptEntry { kind, bootable, offset, size, .. } = *entry;
+    Some(MbrEntry { kind: mbr::kind_of(kind)?, bootable, offset, size })
+}
+
 fn plan_content(partition: Partition, seed: &Seed, timestamp: i64) -> Result<(PlannedContent, u64)> {
-    let Partition { name, file_system, label, size, tree, .. } = partition;
+    let Partition { name, file_system, label, volume_id, size, tree, .. } = partition;
     if let SizePolicy::Exact(size) = size
         && (size == 0 || !size.is_multiple_of(ALIGNMENT))
     {
@@ -104,11 +138,21 @@ fn plan_content(partition: Partition, seed: &Seed, timestamp: i64) -> Result<(Pl
     };
     let content = match file_system {
         FileSystem::Vfat => {
-            let options = FatOptions::new(label, seed, timestamp, size);
+            let mut options = FatOptions::new(label, seed, timestamp, size);
+            match volume_id {
+                Some(VolumeId::Serial(serial)) => options.serial = serial,
+                Some(VolumeId::Uuid(_)) => return Err(wrong_id(name, "FAT has a serial number, no UUID")),
+                None => {}
+            }
             PlannedContent::Vfat(fat::plan(tree, options).map_err(named)?)
         }
         FileSystem::Ext4 => {
-            let options = Ext4Options::new(label, seed, timestamp, size);
+            let mut options = Ext4Options::new(label, seed, timestamp, size);
+            match volume_id {
+                Some(VolumeId::Uuid(uuid)) => options.uuid = uuid,
+                Some(VolumeId::Serial(_)) => return Err(wrong_id(name, "ext4 has a UUID, no serial number")),
+                None => {}
+            }
             PlannedContent::Ext4(ext4::plan(tree, options).map_err(named)?)
         }
     };
@@ -117,6 +161,10 @@ fn plan_content(partition: Partition, seed: &Seed, timestamp: i64) -> Result<(Pl
         SizePolicy::Fit { .. } => content.size().next_multiple_of(ALIGNMENT),
     };
     Ok((content, size))
+}
+
+fn wrong_id(partition: String, reason: &str) -> Error {
+    Error::InvalidPartition { partition, reason: reason.to_owned() }
 }
 
 impl PlannedContent {
@@ -140,11 +188,11 @@ impl PlannedContent {
 impl ImagePlan {
     /// Bytes of the disk.
     pub fn size(&self) -> u64 {
-        self.table.disk_size
+        self.table.disk_size()
     }
 
     /// The partition table.
-    pub fn table(&self) -> &Gpt {
+    pub fn table(&self) -> &PartitionTable {
         &self.table
     }
 
@@ -196,6 +244,20 @@ impl ImagePlan {
         self.write(&mut Qcow2Target::create(path)?, progress)
     }
 
+    /// Hands all bytes of the image to `writer`, what is empty as zeros: for compressors. `path` is what messages name.
+    ///
+    /// # Errors
+    ///
+    /// As [`ImagePlan::write_raw`].
+    pub fn write_stream(
+        &self,
+        writer: &mut dyn io::Write,
+        path: &Path,
+        progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
+    ) -> Result<()> {
+        self.write(&mut StreamTarget::new(writer, path.to_owned()), progress)
+    }
+
     fn write(
         &self,
         target: &mut dyn Target,
@@ -203,28 +265,28 @@ impl ImagePlan {
     ) -> Result<()> {
         let total = self.partitions.iter().map(|partition| partition.content.content_size()).sum();
         let mut meter = Meter::new(total, progress);
-        self.table.write_primary(target)?;
+        self.table.write_start(target)?;
         for partition in &self.partitions {
             match &partition.content {
                 PlannedContent::Vfat(plan) => plan.write(target, partition.offset, &mut meter)?,
                 PlannedContent::Ext4(plan) => plan.write(target, partition.offset, &mut meter)?,
             }
         }
-        self.table.write_backup(target)?;
+        self.table.write_end(target)?;
         target.finish(self.size())
     }
 }
 
 impl fmt::Display for ImagePlan {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(formatter, "GPT {}, {} bytes", self.table.disk_guid, self.size())?;
-        for (index, (partition, entry)) in self.partitions.iter().zip(&self.table.entries).enumerate() {
+        writeln!(formatter, "{}, {} bytes", self.table, self.size())?;
+        for (index, partition) in self.partitions.iter().enumerate() {
             writeln!(
                 formatter,
                 "{}: `{}` {} from sector {}, {} bytes",
                 index + 1,
                 partition.name,
-                entry.guid,
+                self.table.identifier(index),
                 partition.offset / SECTOR,
                 partition.size,
             )?;

@@ -6,10 +6,12 @@
 
 mod observed;
 mod raw;
+mod stream;
 
 pub use observed::ByteObserver;
 pub(crate) use observed::ObservedTarget;
 pub(crate) use raw::RawTarget;
+pub(crate) use stream::StreamTarget;
 
 use crate::error::Result;
 use crate::image::Meter;
@@ -29,6 +31,26 @@ pub(crate) trait Target {
 
     /// Ends the image at `size` bytes.
     fn finish(&mut self, size: u64) -> Result<()>;
+}
+
+/// What [`Target::copy`] does where a target has to see the bytes.
+fn copy_by_writing(
+    target: &mut dyn Target,
+    offset: u64,
+    source: &HostFile<'_>,
+    source_offset: u64,
+    length: u64,
+) -> Result<()> {
+    // They are in the processor's cache still when they are written.
+    let mut buffer = vec![0; 256 << 10];
+    let mut done = 0;
+    while done < length {
+        let count = buffer.len().min(usize::try_from(length - done).unwrap_or(usize::MAX));
+        source.read_exact_at(&mut buffer[..count], source_offset + done)?;
+        target.write(offset + done, &buffer[..count])?;
+        done += count as u64;
+    }
+    Ok(())
 }
 
 /// Puts the bytes `range` of a file at `offset`.

@@ -1,9 +1,6 @@
-use super::Target;
+use super::{Target, copy_by_writing};
 use crate::error::Result;
 use crate::tree::HostFile;
-
-/// Bytes that are read from a file of the host at a time: they are in the processor's cache still when they are written.
-const BUFFER: usize = 256 << 10;
 
 /// Sees an image's bytes in their order while it is written, so that it need not be read again to be hashed.
 pub trait ByteObserver {
@@ -20,12 +17,11 @@ pub(crate) struct ObservedTarget<'a, T> {
     observer: &'a mut dyn ByteObserver,
     /// All bytes before this offset were seen.
     seen: u64,
-    buffer: Vec<u8>,
 }
 
 impl<'a, T: Target> ObservedTarget<'a, T> {
     pub(crate) fn new(inner: T, observer: &'a mut dyn ByteObserver) -> Self {
-        Self { inner, observer, seen: 0, buffer: vec![0; BUFFER] }
+        Self { inner, observer, seen: 0 }
     }
 
     /// Shows the zeros between what was written last and `offset`.
@@ -47,16 +43,7 @@ impl<T: Target> Target for ObservedTarget<'_, T> {
     }
 
     fn copy(&mut self, offset: u64, source: &HostFile<'_>, source_offset: u64, length: u64) -> Result<()> {
-        let mut buffer = std::mem::take(&mut self.buffer);
-        let mut done = 0;
-        while done < length {
-            let count = buffer.len().min(usize::try_from(length - done).unwrap_or(usize::MAX));
-            source.read_exact_at(&mut buffer[..count], source_offset + done)?;
-            self.write(offset + done, &buffer[..count])?;
-            done += count as u64;
-        }
-        self.buffer = buffer;
-        Ok(())
+        copy_by_writing(self, offset, source, source_offset, length)
     }
 
     fn zero(&mut self, offset: u64, length: u64) -> Result<()> {

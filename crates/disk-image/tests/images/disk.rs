@@ -1,5 +1,8 @@
 use crate::tools::*;
-use disk_image::{DiskImage, Error, FileSystem, ImagePlan, Partition, PartitionType, Seed, SizePolicy, Tree};
+use disk_image::{
+    DiskImage, Error, FileSystem, ImagePlan, Partition, PartitionTable, PartitionType, Seed, SizePolicy,
+    TableKind, Tree, Uuid, VolumeId,
+};
 use std::fs::File;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
@@ -24,7 +27,8 @@ fn partition(
     size: SizePolicy,
     tree: Tree,
 ) -> Partition {
-    Partition { name: name.to_owned(), kind, file_system, label: name.to_owned(), size, tree }
+    let (name, label) = (name.to_owned(), name.to_owned());
+    Partition { name, kind, bootable: false, file_system, label, volume_id: None, size, tree }
 }
 
 pub fn image(seed: &str) -> DiskImage {
@@ -32,6 +36,9 @@ pub fn image(seed: &str) -> DiskImage {
     DiskImage {
         seed: Seed::new(seed),
         timestamp: TIME,
+        table: TableKind::Gpt,
+        signature: None,
+        gap: 0,
         partitions: vec![
             partition("ESP", PartitionType::Esp, FileSystem::Vfat, exact, esp()),
             partition("root", PartitionType::LinuxRootX86_64, FileSystem::Ext4, fit, root()),
@@ -111,7 +118,9 @@ fn written_twice_it_is_the_same_and_only_what_is_used_takes_space() {
 
     let other = image("beta").plan().unwrap();
     assert_ne!(plan, other);
-    let (mine, others) = (plan.table(), other.table());
+    let (PartitionTable::Gpt(mine), PartitionTable::Gpt(others)) = (plan.table(), other.table()) else {
+        panic!("the table is of another kind")
+    };
     assert_ne!(mine.disk_guid, others.disk_guid);
     assert!(mine.entries.iter().zip(&others.entries).all(|(mine, other)| mine.guid != other.guid));
 }
@@ -130,7 +139,7 @@ fn the_plan_says_what_will_be_written() {
 
 #[test]
 fn contradictions_name_the_partition() {
-    let plan = |partitions| DiskImage { seed: Seed::new("x"), timestamp: TIME, partitions }.plan();
+    let plan = |partitions| DiskImage { partitions, ..image("x") }.plan();
     let part = |name: &str, size| partition(name, PartitionType::Linux, FileSystem::Ext4, size, root());
     let fit = SizePolicy::Fit { free: 0 };
     let named = |error: Error| match error {
@@ -142,4 +151,89 @@ fn contradictions_name_the_partition() {
     assert_eq!(named(plan(vec![part("a", SizePolicy::Exact(4 << 20))]).unwrap_err()), "a");
     let long = "a name of more than thirty-six characters";
     assert_eq!(named(plan(vec![part(long, fit)]).unwrap_err()), long);
+}
+
+/// A card as boards boot from it.
+fn card() -> DiskImage {
+    let mut firmware =
+        partition("FIRMWARE", PartitionType::BasicData, FileSystem::Vfat, SizePolicy::Exact(30 << 20), esp());
+    firmware.volume_id = Some(VolumeId::Serial(0x2178_694e));
+    let fit = SizePolicy::Fit { free: 10 << 20 };
+    let mut system = partition("NIXOS_SD", PartitionType::Linux, FileSystem::Ext4, fit, root());
+    system.volume_id = Some(VolumeId::Uuid(Uuid(*b"0123456789abcdef")));
+    system.bootable = true;
+    DiskImage {
+        table: TableKind::Mbr,
+        signature: Some(0x2178_694e),
+        gap: 8 << 20,
+        partitions: vec![firmware, system],
+        ..image("card")
+    }
+}
+
+#[test]
+fn an_mbr_is_what_sfdisk_and_blkid_expect() {
+    let directory = tempfile::tempdir().unwrap();
+    let (path, part) = (directory.path().join("image"), directory.path().join("part"));
+    let plan = card().plan().unwrap();
+    plan.write_raw(&path, &mut go_on).unwrap();
+    assert_eq!(std::fs::metadata(&path).unwrap().len(), plan.size());
+    let table = text("sfdisk", &["-d", show(&path)]).to_lowercase();
+    let sectors = plan.partitions()[1].size / 512;
+    for expected in [
+        "label: dos",
+        "label-id: 0x2178694e",
+        "start=       16384, size=       61440, type=b\n",
+        &format!("start=       77824, size= {sectors:>11}, type=83, bootable"),
+    ] {
+        assert!(table.contains(expected), "no {expected} in {table}");
+    }
+    assert!(plan.to_string().contains("`NIXOS_SD` 2178694e-02 from sector 77824"), "{plan}");
+    let identified = |index| {
+        extract(&plan, index, &path, &part);
+        text("blkid", &["-p", "-o", "export", show(&part)])
+    };
+    assert!(identified(0).contains("\nUUID=2178-694E\n"), "{}", identified(0));
+    run("fsck.fat", &["-n", show(&part)]);
+    assert!(identified(1).contains("\nUUID=30313233-3435-3637-3839-616263646566\n"), "{}", identified(1));
+    check_ext4(&part);
+}
+
+#[test]
+fn a_stream_has_the_bytes_of_the_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("image");
+    for image in [card(), image("alpha")] {
+        let plan = image.plan().unwrap();
+        plan.write_raw(&path, &mut go_on).unwrap();
+        let mut stream = Vec::new();
+        plan.write_stream(&mut stream, &path, &mut go_on).unwrap();
+        assert!(stream == std::fs::read(&path).unwrap());
+    }
+}
+
+#[test]
+fn what_an_mbr_cannot_say_is_refused() {
+    let refused = |change: &dyn Fn(&mut DiskImage)| {
+        let mut image = card();
+        change(&mut image);
+        image.plan().unwrap_err().to_string()
+    };
+    let error = refused(&|image| image.partitions[0].kind = PartitionType::Other(Uuid([1; 16])));
+    assert_eq!(error, "partition `FIRMWARE`: its type has no number in an MBR partition table");
+    let error = refused(&|image| {
+        for name in ["a", "b", "c"] {
+            let size = SizePolicy::Exact(64 << 20);
+            image.partitions.push(partition(
+                name,
+                PartitionType::Linux,
+                FileSystem::Ext4,
+                size,
+                empty_tree(),
+            ));
+        }
+    });
+    assert_eq!(error, "partition `c`: the table has no room for more than 4 partitions");
+    let error = refused(&|image| image.partitions[1].volume_id = Some(VolumeId::Serial(1)));
+    assert_eq!(error, "partition `NIXOS_SD`: ext4 has a UUID, no serial number");
 }

@@ -1,13 +1,17 @@
 //! `builtin:disk-image`: a partitioned disk as one file, with closures in its file systems.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::{BufWriter, Write};
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::mpsc::sync_channel;
 use std::{fs, io, thread};
 
 use disk_image::tree::HostPolicy;
-use disk_image::{FileContent, FileSystem, ImagePlan, PartitionType, Seed, SizePolicy};
+use disk_image::{FileContent, FileSystem, ImagePlan, PartitionType, Seed, SizePolicy, TableKind, VolumeId};
+use liblzma::stream::{Check, MtStreamBuilder};
+use liblzma::write::XzEncoder;
 use nix_store::local::write_fresh_database;
 use nix_store::nar::Node;
 use nix_store::{Hash, StorePath, ValidPathInfo};
@@ -27,6 +31,13 @@ const TIME: i64 = 1;
 /// The version of the database's schema, as Nix writes it beside the database.
 const SCHEMA: &[u8] = b"10";
 
+/// The compressors' own defaults.
+const ZSTD_LEVEL: i32 = 3;
+const XZ_LEVEL: u32 = 6;
+
+/// Three dictionaries of level 6, as `xz -T0` has it (xz(1), `--block-size`).
+const XZ_BLOCK: u64 = 24 << 20;
+
 /// Where an output says what it is (Hydra's manual, "Build products").
 const SUPPORT: &str = "nix-support";
 const PRODUCTS: &str = "hydra-build-products";
@@ -42,8 +53,17 @@ pub struct DiskImage {
     /// The kind of partition table.
     #[serde(default)]
     pub partition_table: PartitionTable,
+    /// The directory of the output that the file lies in; also the kind of build product. The output itself without it.
+    pub directory: Option<String>,
+    /// How the file is compressed.
+    pub compression: Option<Compression>,
     /// All identifiers follow from this.
     pub seed: String,
+    /// The signature of an MBR disk: `0x` and eight hexadecimal digits.
+    pub signature: Option<String>,
+    /// Bytes before the first partition.
+    #[serde(default)]
+    pub gap: u64,
     /// The partitions in their order on the disk.
     pub partitions: Vec<Partition>,
 }
@@ -65,6 +85,18 @@ pub enum PartitionTable {
     /// GUID partition table.
     #[default]
     Gpt,
+    /// Master boot record.
+    Mbr,
+}
+
+/// How an image's file is compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Compression {
+    /// Zstandard (RFC 8878).
+    Zstd,
+    /// The .xz format.
+    Xz,
 }
 
 /// What a partition is for, as the discoverable partitions specification has it.
@@ -82,6 +114,9 @@ pub enum Purpose {
     /// Anything of Linux.
     #[serde(rename = "linux")]
     Linux,
+    /// What a board's firmware reads.
+    #[serde(rename = "firmware")]
+    Firmware,
 }
 
 /// A partition's file system.
@@ -105,8 +140,13 @@ pub struct Partition {
     pub purpose: Purpose,
     /// Its file system.
     pub file_system: FileSystemName,
+    /// Whether it is marked as the one to boot from.
+    #[serde(default)]
+    pub bootable: bool,
     /// The file system's label.
     pub label: String,
+    /// The file system's identifier: a UUID, or for FAT `0x` and eight hexadecimal digits.
+    pub volume_id: Option<String>,
     /// Bytes; as many as the content needs without it.
     pub size: Option<u64>,
     /// Bytes that stay free, where the size follows from the content.
@@ -128,12 +168,14 @@ impl DiskImage {
     /// Writes the image, and `nix-support/hydra-build-products`, which says that it is one. Returns the hash and the size of the
     /// output's archive if they were found out on the way, as they are for a raw image.
     pub fn build(&self, context: &Context<'_>, output: &Path) -> Result<Option<(Hash, u64)>> {
-        let name = TreePath::parse(&self.file_name)?;
-        if name.names().len() != 1 {
-            return Err(Error::attribute(
-                "fileName",
-                format!("'{}' is not a plain file name", self.file_name),
-            ));
+        let names = [("fileName", Some(&self.file_name)), ("directory", self.directory.as_ref())];
+        for (attribute, name) in names.into_iter().filter_map(|(attribute, name)| Some((attribute, name?))) {
+            if TreePath::parse(name)?.names().len() != 1 {
+                return Err(Error::attribute(attribute, format!("'{name}' is not a plain file name")));
+            }
+        }
+        if self.compression.is_some() && self.image_format != ImageFormat::Raw {
+            return Err(Error::attribute("compression", "only raw images are compressed"));
         }
         let partitions = self
             .partitions
@@ -141,7 +183,17 @@ impl DiskImage {
             .enumerate()
             .map(|(number, partition)| partition.describe(number, context))
             .collect::<Result<Vec<_>>>()?;
-        let image = disk_image::DiskImage { seed: Seed::new(&self.seed), timestamp: TIME, partitions };
+        let image = disk_image::DiskImage {
+            seed: Seed::new(&self.seed),
+            timestamp: TIME,
+            table: match self.partition_table {
+                PartitionTable::Gpt => TableKind::Gpt,
+                PartitionTable::Mbr => TableKind::Mbr,
+            },
+            signature: self.signature.as_deref().map(|text| hexadecimal("signature", text)).transpose()?,
+            gap: self.gap,
+            partitions,
+        };
         let plan = image.plan()?;
         for line in plan.to_string().lines() {
             context.log.line(line);
@@ -151,10 +203,15 @@ impl DiskImage {
         fs::create_dir(&support).on("create", &support)?;
         let products = support.join(PRODUCTS);
         // Relative, so that the image does not refer to itself.
-        let line = format!("file {}-image {}\n", self.format_name(), self.file_name);
+        let line = match &self.directory {
+            Some(directory) => format!("file {directory} {directory}/{}\n", self.file_name),
+            None => format!("file {}-image {}\n", self.format_name(), self.file_name),
+        };
         fs::write(&products, &line).on("write", &products)?;
 
-        let path = output.join(&self.file_name);
+        let directory = self.directory.as_ref().map_or_else(|| output.to_owned(), |name| output.join(name));
+        fs::create_dir_all(&directory).on("create", &directory)?;
+        let path = directory.join(&self.file_name);
         let mut progress = |progress: disk_image::Progress| {
             context.log.progress(progress.done, Some(progress.total));
             if context.cancellation.is_cancelled() {
@@ -164,6 +221,12 @@ impl DiskImage {
             }
         };
         let written = match self.image_format {
+            ImageFormat::Raw if let Some(compression) = self.compression => {
+                write_compressed(&plan, &path, compression, &mut progress).map(|()| None)
+            }
+            ImageFormat::Raw if self.directory.is_some() => {
+                plan.write_raw(&path, &mut progress).map(|()| None)
+            }
             ImageFormat::Raw => self.write_raw(&plan, &path, line, &mut progress),
             ImageFormat::Qcow2 => plan.write_qcow2(&path, &mut progress).map(|()| None),
         };
@@ -204,7 +267,61 @@ impl DiskImage {
     }
 }
 
+/// Writes the image through a compressor; there is no uncompressed file in between.
+fn write_compressed(
+    plan: &ImagePlan,
+    path: &Path,
+    compression: Compression,
+    progress: &mut dyn FnMut(disk_image::Progress) -> ControlFlow<()>,
+) -> disk_image::Result<()> {
+    let failed = |source| disk_image::Error::Write { path: path.to_owned(), source };
+    let file = BufWriter::new(File::create(path).map_err(failed)?);
+    let workers = thread::available_parallelism().map_or(1, |count| count.get() as u32);
+    let mut file = match compression {
+        Compression::Zstd => {
+            // With workers the bytes do not depend on their number (zstd(1), `-T`).
+            let mut encoder = zstd::Encoder::new(file, ZSTD_LEVEL).map_err(failed)?;
+            encoder.multithread(workers).map_err(failed)?;
+            encoder.include_checksum(true).map_err(failed)?;
+            plan.write_stream(&mut encoder, path, progress)?;
+            encoder.finish().map_err(failed)?
+        }
+        Compression::Xz => {
+            // Neither do they here: blocks are of one size.
+            let stream = MtStreamBuilder::new()
+                .preset(XZ_LEVEL)
+                .threads(workers)
+                .block_size(XZ_BLOCK)
+                .check(Check::Crc64)
+                .encoder()
+                .map_err(|error| failed(error.into()))?;
+            let mut encoder = XzEncoder::new_stream(file, stream);
+            plan.write_stream(&mut encoder, path, progress)?;
+            encoder.finish().map_err(failed)?
+        }
+    };
+    file.flush().map_err(failed)
+}
+
+/// `0x` and up to eight hexadecimal digits.
+fn hexadecimal(attribute: &'static str, text: &str) -> Result<u32> {
+    text.strip_prefix("0x").and_then(|digits| u32::from_str_radix(digits, 16).ok()).ok_or_else(|| {
+        Error::attribute(attribute, format!("'{text}' is not '0x' and up to eight hexadecimal digits"))
+    })
+}
+
 impl Partition {
+    fn volume_id(&self) -> Result<Option<VolumeId>> {
+        let Some(text) = &self.volume_id else { return Ok(None) };
+        let id = match self.file_system {
+            FileSystemName::Vfat => VolumeId::Serial(hexadecimal("volumeId", text)?),
+            FileSystemName::Ext4 => VolumeId::Uuid(
+                text.parse().map_err(|_| Error::attribute("volumeId", format!("'{text}' is no UUID")))?,
+            ),
+        };
+        Ok(Some(id))
+    }
+
     fn describe(&self, number: usize, context: &Context<'_>) -> Result<disk_image::Partition> {
         let mut tree = disk_image::Tree::new(disk_image::Attributes::root(0o755, TIME));
         let entries = tree_of(&self.entries, context.inputs)?;
@@ -222,12 +339,15 @@ impl Partition {
                 Purpose::RootX86 => PartitionType::LinuxRootX86_64,
                 Purpose::RootArm => PartitionType::LinuxRootArm64,
                 Purpose::Linux => PartitionType::Linux,
+                Purpose::Firmware => PartitionType::BasicData,
             },
+            bootable: self.bootable,
             file_system: match self.file_system {
                 FileSystemName::Vfat => FileSystem::Vfat,
                 FileSystemName::Ext4 => FileSystem::Ext4,
             },
             label: self.label.clone(),
+            volume_id: self.volume_id()?,
             size: match self.size {
                 Some(size) => SizePolicy::Exact(size),
                 None => SizePolicy::Fit { free: self.free_space },
