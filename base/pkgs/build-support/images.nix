@@ -1,5 +1,5 @@
 # What a host boots from: initial RAM disks and disk images.
-{ builtinDerivation, ... }:
+{ lib, builtinDerivation, ... }:
 
 {
   # A newc cpio archive `initrd`; see the builder for the entries and modules.
@@ -33,7 +33,15 @@
       fileName,
       imageFormat ? "raw",
       partitionTable ? "gpt",
+      # The output's directory for the file, such as "sd-image".
+      directory ? null,
+      # "zstd" or "xz".
+      compression ? null,
       seed,
+      # Of an MBR disk: "0x" and eight hexadecimal digits.
+      signature ? null,
+      # Bytes before the first partition.
+      gap ? 0,
       partitions,
     }:
     builtinDerivation {
@@ -47,6 +55,16 @@
           seed
           partitions
           ;
+      }
+      // lib.filterAttrs (_: value: value != null && value != 0) {
+        inherit
+          directory
+          compression
+          signature
+          gap
+          ;
+      }
+      // {
         # The image has a store of its own, and need not keep what it was made of.
         unsafeDiscardReferences.out = true;
       };

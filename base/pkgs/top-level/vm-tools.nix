@@ -40,6 +40,7 @@ in
       aarch64 = qemu "aarch64" [
         "qemu-system-arm"
         "qemu-efi-aarch64"
+        "u-boot-qemu"
       ];
     };
   };

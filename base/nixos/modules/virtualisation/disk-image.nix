@@ -12,7 +12,6 @@ let
   cfg = config.image;
   systemd-boot = config.boot.loader.systemd-boot;
   extlinux = config.boot.loader.generic-extlinux-compatible;
-  deviceTree = config.hardware.deviceTree;
   build = config.system.build;
   toplevel = build.toplevel;
   kernel = config.boot.kernelPackages.kernel;
@@ -20,8 +19,7 @@ let
   # Files have the names that switch-to-configuration gives them.
   kernelPath = "${kernel}/${kernel.kernelFile}";
   initrdPath = "${build.initialRamdisk}/${config.system.boot.loader.initrdFile}";
-  bootName = builtins.replaceStrings [ "${builtins.storeDir}/" "/" ] [ "" "-" ];
-  storeName = path: bootName path + ".efi";
+  storeName = path: import ../image/boot-name.nix path + ".efi";
 
   entry = ''
     title ${config.system.nixos.distroName}
@@ -34,67 +32,9 @@ let
 
   fallback = "BOOT${lib.toUpper systemd-boot.architecture}.EFI";
 
-  # What install-boot-entries writes for the first generation.
-  hasDeviceTrees = extlinux.useGenerationDeviceTree && deviceTree.enable;
-  extlinuxMenu =
-    let
-      seconds = config.boot.loader.timeout;
-      timeout =
-        if seconds == null then
-          0
-        else if seconds == 0 then
-          1
-        else
-          seconds * 10;
-      lines = ''
-        LINUX ../nixos/${bootName kernelPath}
-        INITRD ../nixos/${bootName initrdPath}
-        ${lib.optionalString hasDeviceTrees (
-          if deviceTree.name != null then
-            "FDT ../nixos/${bootName "${deviceTree.package}"}/${deviceTree.name}"
-          else
-            "FDTDIR ../nixos/${bootName "${deviceTree.package}"}"
-        )}
-        APPEND init=${toplevel}/init ${lib.concatStringsSep " " config.boot.kernelParams}
-      '';
-      title = config.system.nixos.distroName;
-    in
-    ''
-      # Written by each switch; changes are lost.
-      DEFAULT nixos-default
-      MENU TITLE ------------------------------------------------------------
-      TIMEOUT ${toString timeout}
-
-      LABEL nixos-default
-      MENU LABEL ${title} - Default
-      ${lines}
-      LABEL nixos-1
-      MENU LABEL ${title} - Configuration 1 (${config.system.nixos.label})
-      ${lines}
-    '';
-
-  extlinuxEntries = [
-    {
-      path = "extlinux/extlinux.conf";
-      text = extlinuxMenu;
-    }
-    {
-      path = "nixos/${bootName kernelPath}";
-      source = kernelPath;
-    }
-    {
-      path = "nixos/${bootName initrdPath}";
-      source = initrdPath;
-    }
-  ]
-  ++ lib.optional hasDeviceTrees {
-    path = "nixos/${bootName "${deviceTree.package}"}";
-    source = "${deviceTree.package}";
-    optional = true;
-  };
-
   espEntries =
-    lib.optionals systemd-boot.enable systemdBootEntries ++ lib.optionals extlinux.enable extlinuxEntries;
+    lib.optionals systemd-boot.enable systemdBootEntries
+    ++ lib.optionals extlinux.enable (import ../image/extlinux-entries.nix { inherit config lib; });
 
   systemdBootEntries = [
     {
@@ -125,39 +65,6 @@ let
       path = "loader/entries/nixos-generation-1.conf";
       text = entry;
     }
-  ];
-
-  directory = path: mode: {
-    inherit path mode;
-    directory = true;
-  };
-  link = path: symlink: { inherit path symlink; };
-
-  rootEntries = [
-    (link "bin" "usr/bin")
-    (link "lib" "usr/lib")
-    (link "lib64" "usr/lib64")
-    (link "sbin" "usr/sbin")
-    (directory "boot" "0755")
-    (directory "dev" "0755")
-    (directory "etc" "0755")
-    (directory "home" "0755")
-    (directory "mnt" "0755")
-    (directory "nix/var/nix/gcroots" "0755")
-    (directory "opt" "0755")
-    (directory "proc" "0755")
-    (directory "root" "0700")
-    (directory "run" "0755")
-    (directory "srv" "0755")
-    (directory "sys" "0755")
-    (directory "tmp" "1777")
-    (directory "usr" "0755")
-    (directory "var" "0755")
-    (link "nix/var/nix/gcroots/profiles" "/nix/var/nix/profiles")
-    (link "nix/var/nix/gcroots/current-system" "/run/current-system")
-    (link "nix/var/nix/gcroots/booted-system" "/run/booted-system")
-    (link "nix/var/nix/profiles/system" "system-1-link")
-    (link "nix/var/nix/profiles/system-1-link" "${toplevel}")
   ];
 
   rootType =
@@ -245,7 +152,7 @@ in
           fileSystem = "ext4";
           label = "nixos";
           freeSpace = cfg.freeSpace * mebibyte;
-          entries = rootEntries;
+          entries = import ../image/root-entries.nix { inherit toplevel; };
           closure = [ "${toplevel}" ];
           registerStore = true;
         }

@@ -44,14 +44,16 @@ pub(super) fn store_names(names: &[&[u8]]) -> Result<Vec<StoredName>, (usize, St
         if !folded.insert(text.to_uppercase()) {
             return Err((index, "another name differs from it only in case, which FAT ignores".to_owned()));
         }
-        let short = exact_short(text);
+        let short = exact_short(&text.to_ascii_uppercase());
         if let Some(short) = short {
             taken.insert(short);
         }
         stored.push((text, short));
     }
     let named = stored.into_iter().enumerate().map(|(index, (text, short))| match short {
-        Some(short) => Ok(StoredName { short, long: Vec::new() }),
+        // A boot ROM finds `bootcode.bin` by its short name alone; everybody else reads the case off the long one.
+        Some(short) if text == text.to_ascii_uppercase() => Ok(StoredName { short, long: Vec::new() }),
+        Some(short) => Ok(StoredName { short, long: text.encode_utf16().collect() }),
         None => {
             let short = alias(text, &mut taken)
                 .ok_or_else(|| (index, "there are too many names like it in its directory".to_owned()))?;
@@ -137,12 +139,14 @@ mod tests {
 
     #[test]
     fn short_names_stay_alone() {
-        let names = stored(&["EFI", "BOOTX64.EFI", "loader.conf"]);
+        let names = stored(&["EFI", "BOOTX64.EFI", "loader.conf", "start4.elf"]);
         assert_eq!(&names[0].short, b"EFI        ");
         assert_eq!(&names[1].short, b"BOOTX64 EFI");
         assert!(names[1].long.is_empty());
         assert_eq!(&names[2].short, b"LOADER~1CON");
         assert_eq!(String::from_utf16(&names[2].long).unwrap(), "loader.conf");
+        assert_eq!(&names[3].short, b"START4  ELF");
+        assert_eq!(String::from_utf16(&names[3].long).unwrap(), "start4.elf");
     }
 
     #[test]

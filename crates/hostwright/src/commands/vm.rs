@@ -21,19 +21,21 @@ use crate::stages::evaluate::{self, Evaluated, Evaluation};
 use crate::stages::flake::ReadyFlake;
 use crate::stages::packages::Fleet;
 use crate::stages::{image, realise};
-use crate::vm::emulator::{Emulator, acceleration};
+use crate::vm::emulator::{Emulator, Firmware, FirmwareKind, acceleration};
 use crate::vm::machine::{Acceleration, Architecture, Machine};
 use crate::vm::process::{Lifetime, RunningMachine, Waited};
 use crate::vm::state::MachineState;
 use crate::vm::{VmError, key, ssh};
 
 /// The image that virtual machines are started from; what they write lies over it.
-const FORMAT: &str = "raw-efi";
+const FORMAT: &str = "vm";
 
 /// What was found out about the host while evaluating it.
 struct Host {
     name: String,
     guest: Architecture,
+    /// What its image starts by.
+    firmware: FirmwareKind,
     /// Path of the image's file in its output.
     file: Option<String>,
     /// The machine's own emulator; if there is none, the second target is a tree that holds one.
@@ -89,23 +91,27 @@ fn evaluate_host(
 ) -> Result<(Evaluated, Host), Failure> {
     let debian = flake.debian.clone();
     let search_path = std::env::var_os("PATH").unwrap_or_default();
-    let installed = |system: &str| {
-        Architecture::from_system(system).and_then(|guest| Emulator::installed(guest, &search_path))
+    let installed = |system: &str, firmware| {
+        Architecture::from_system(system).and_then(|guest| Emulator::installed(guest, firmware, &search_path))
     };
-    let (evaluated, (name, file, system)) =
+    let (evaluated, (name, file, system, firmware)) =
         evaluate::derivations_of_one(session, flake, None, |evaluation, value| {
             let name = evaluate::host_of(evaluation, value, &installable.attribute_path)?;
             let (image, file) = image::select(evaluation, value, &name, FORMAT)?;
+            let firmware = image::firmware(evaluation, image)?;
             let system = evaluate::host_system(evaluation, value, &name)?;
             let guest = Architecture::from_system(&system);
             let mut selected = vec![(name.clone(), image)];
-            if let (Some(guest), None, Some(base)) = (guest, installed(&system), &debian) {
+            if let (Some(guest), None, Some(base)) = (guest, installed(&system, firmware), &debian) {
                 selected.push(pinned_emulator(evaluation, &base.store_path, guest)?);
             }
-            Ok((selected, (name, file, system)))
+            Ok((selected, (name, file, system, firmware)))
         })?;
     match Architecture::from_system(&system) {
-        Some(guest) => Ok((evaluated, Host { name, guest, file, installed: installed(&system) })),
+        Some(guest) => {
+            let installed = installed(&system, firmware);
+            Ok((evaluated, Host { name, guest, firmware, file, installed }))
+        }
         None => Err(Failure::NoEmulator { host: name, system }),
     }
 }
@@ -124,7 +130,9 @@ fn pinned_emulator<'a>(
 fn emulator(store: &LocalStore, tools: Option<&StorePath>, host: &Host) -> Result<Emulator, Failure> {
     match (&host.installed, tools, Architecture::of_this_machine()) {
         (Some(installed), _, _) => Ok(installed.clone()),
-        (None, Some(tools), Some(this)) => Ok(Emulator::in_tree(&store.real_path(tools), host.guest, this)?),
+        (None, Some(tools), Some(this)) => {
+            Ok(Emulator::in_tree(&store.real_path(tools), host.guest, host.firmware, this)?)
+        }
         _ => Err(Failure::NoEmulator {
             host: host.name.clone(),
             system: format!("{}-linux", host.guest.name()),
@@ -164,11 +172,12 @@ fn prepare_disk(
     let smallest = std::fs::metadata(image).map_err(failed("read", image))?.len();
     let size = (arguments.disk_size << 30).max(smallest.next_multiple_of(1 << 20));
     create_overlay(&state.disk(), image, BackingFormat::Raw, size).map_err(nix_build::Error::from)?;
-    // Copied by content: the original is read-only, the machine's own is written.
-    let variables =
-        std::fs::read(&emulator.firmware_variables).map_err(failed("read", &emulator.firmware_variables))?;
-    std::fs::write(state.firmware_variables(), variables)
-        .map_err(failed("write", &state.firmware_variables()))?;
+    if let Firmware::Uefi { variables, .. } = &emulator.firmware {
+        // Copied by content: the original is read-only, the machine's own is written.
+        let content = std::fs::read(variables).map_err(failed("read", variables))?;
+        std::fs::write(state.firmware_variables(), content)
+            .map_err(failed("write", &state.firmware_variables()))?;
+    }
     Ok(state.record_base(image)?)
 }
 

@@ -6,6 +6,7 @@ use nix_expr::{ErrorKind, EvalError, ValueRef, closest};
 
 use super::evaluate::{Evaluation, system_build};
 use crate::failure::Failure;
+use crate::vm::emulator::FirmwareKind;
 
 /// The image of a host in a format, `system.build.images.FORMAT`, and the path of its file in the output, where the
 /// image says so.
@@ -28,6 +29,18 @@ pub fn select<'a>(
         None => None,
     };
     Ok((image, file))
+}
+
+/// What a virtual machine needs to start from an image.
+pub fn firmware<'a>(evaluation: &Evaluation<'a>, image: ValueRef<'a>) -> Result<FirmwareKind, EvalError> {
+    let Some(firmware) = evaluation.attribute(image, "firmware")? else { return Ok(FirmwareKind::Uefi) };
+    let name = evaluation.to_text(firmware)?.text;
+    FirmwareKind::from_name(&name).ok_or_else(|| {
+        EvalError::new(
+            ErrorKind::Value,
+            format!("the image says that it starts by '{name}', which is no firmware"),
+        )
+    })
 }
 
 /// The file of an image: what the image says, else the only file of its output.

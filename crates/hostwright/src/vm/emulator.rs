@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use serde::{Deserialize, Serialize};
+
 use super::VmError;
 use super::machine::{Acceleration, Architecture};
 
@@ -14,10 +16,49 @@ pub struct Emulator {
     leading: Vec<String>,
     /// Where QEMU's loadable modules are, if not where it was compiled for.
     modules: Option<PathBuf>,
-    /// UEFI's code.
-    pub firmware: PathBuf,
-    /// UEFI's variables as they are on a new machine.
-    pub firmware_variables: PathBuf,
+    /// What the machine starts with.
+    pub firmware: Firmware,
+}
+
+/// Which firmware a host's image starts by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FirmwareKind {
+    /// UEFI.
+    Uefi,
+    /// U-Boot, which reads a menu in the form of extlinux.
+    UBoot,
+}
+
+/// The files of a firmware.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Firmware {
+    /// UEFI.
+    Uefi {
+        /// The code, read-only.
+        code: PathBuf,
+        /// The variables as they are on a new machine.
+        variables: PathBuf,
+    },
+    /// U-Boot.
+    UBoot(PathBuf),
+}
+
+impl FirmwareKind {
+    /// As an image's attribute `firmware` has it.
+    pub fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "uefi" => Some(FirmwareKind::Uefi),
+            "u-boot" => Some(FirmwareKind::UBoot),
+            _ => None,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            FirmwareKind::Uefi => "UEFI",
+            FirmwareKind::UBoot => "U-Boot",
+        }
+    }
 }
 
 /// Places of UEFI firmware below a root: code and variables. The first that exist are taken.
@@ -36,28 +77,48 @@ fn firmware_places(guest: Architecture) -> &'static [(&'static str, &'static str
     }
 }
 
-fn find_firmware(usr: &Path, guest: Architecture) -> Option<(PathBuf, PathBuf)> {
-    firmware_places(guest)
-        .iter()
-        .map(|(code, variables)| (usr.join(code), usr.join(variables)))
-        .find(|(code, variables)| code.is_file() && variables.is_file())
+/// Where Debian puts U-Boot for QEMU's machine, below a root.
+fn u_boot_place(guest: Architecture) -> Option<&'static str> {
+    match guest {
+        Architecture::X86_64 => None,
+        Architecture::Aarch64 => Some("lib/u-boot/qemu_arm64/u-boot.bin"),
+    }
+}
+
+fn find_firmware(usr: &Path, guest: Architecture, kind: FirmwareKind) -> Option<Firmware> {
+    match kind {
+        FirmwareKind::Uefi => firmware_places(guest)
+            .iter()
+            .map(|(code, variables)| (usr.join(code), usr.join(variables)))
+            .find(|(code, variables)| code.is_file() && variables.is_file())
+            .map(|(code, variables)| Firmware::Uefi { code, variables }),
+        FirmwareKind::UBoot => u_boot_place(guest)
+            .map(|place| usr.join(place))
+            .filter(|file| file.is_file())
+            .map(Firmware::UBoot),
+    }
 }
 
 impl Emulator {
     /// The emulator that this machine has on `PATH`, if it has its firmware too.
-    pub fn installed(guest: Architecture, search_path: &std::ffi::OsStr) -> Option<Self> {
+    pub fn installed(guest: Architecture, kind: FirmwareKind, search_path: &std::ffi::OsStr) -> Option<Self> {
         let name = format!("qemu-system-{}", guest.name());
         let program = std::env::split_paths(search_path)
             .map(|place| place.join(&name))
             .find(|file| is_program(file))?;
-        let (firmware, firmware_variables) = find_firmware(Path::new("/usr"), guest)?;
-        Some(Emulator { program, leading: Vec::new(), modules: None, firmware, firmware_variables })
+        let firmware = find_firmware(Path::new("/usr"), guest, kind)?;
+        Some(Emulator { program, leading: Vec::new(), modules: None, firmware })
     }
 
     /// The emulator in a tree of unpacked and merged Debian packages of this machine's architecture: what Debian has below
     /// `/usr`. Nothing of it is where it was compiled for, so its own ELF interpreter is told where its libraries are, and
     /// it is told where its data is.
-    pub fn in_tree(tree: &Path, guest: Architecture, host: Architecture) -> Result<Self, VmError> {
+    pub fn in_tree(
+        tree: &Path,
+        guest: Architecture,
+        kind: FirmwareKind,
+        host: Architecture,
+    ) -> Result<Self, VmError> {
         let missing = |what: String| VmError::IncompleteEmulator { what, tree: tree.to_owned() };
         let usr = if tree.join("usr/bin").is_dir() { tree.join("usr") } else { tree.to_owned() };
         let name = format!("qemu-system-{}", guest.name());
@@ -71,8 +132,8 @@ impl Emulator {
                 return Err(missing(file.strip_prefix(tree).unwrap_or(file).display().to_string()));
             }
         }
-        let (firmware, firmware_variables) = find_firmware(&usr, guest)
-            .ok_or_else(|| missing(format!("UEFI firmware for {}", guest.name())))?;
+        let firmware = find_firmware(&usr, guest, kind)
+            .ok_or_else(|| missing(format!("{} for {}", kind.name(), guest.name())))?;
         let mut library_path = libraries.display().to_string();
         for more in ["pulseaudio", "blas", "lapack"] {
             let directory = libraries.join(more);
@@ -93,7 +154,7 @@ impl Emulator {
             usr.join("share/seabios").display().to_string(),
         ];
         let modules = libraries.join("qemu");
-        Ok(Emulator { program: loader, leading, modules: Some(modules), firmware, firmware_variables })
+        Ok(Emulator { program: loader, leading, modules: Some(modules), firmware })
     }
 
     /// The command, before the machine's arguments.
@@ -141,14 +202,16 @@ mod tests {
         for (file, named) in [
             ("bin/qemu-system-aarch64", "bin/qemu-system-aarch64"),
             ("lib/x86_64-linux-gnu/ld-linux-x86-64.so.2", "ld-linux-x86-64.so.2"),
-            ("share/AAVMF/AAVMF_CODE.fd", "UEFI firmware for aarch64"),
+            ("share/AAVMF/AAVMF_CODE.fd", "UEFI for aarch64"),
         ] {
-            let error = Emulator::in_tree(tree, guest, host).unwrap_err().to_string();
+            let error = Emulator::in_tree(tree, guest, FirmwareKind::Uefi, host).unwrap_err().to_string();
             assert!(error.contains(named), "{error}");
             touch(&tree.join(file));
         }
         touch(&tree.join("share/AAVMF/AAVMF_VARS.fd"));
-        let emulator = Emulator::in_tree(tree, guest, host).unwrap();
+        let error = Emulator::in_tree(tree, guest, FirmwareKind::UBoot, host).unwrap_err().to_string();
+        assert!(error.contains("U-Boot for aarch64"), "{error}");
+        let emulator = Emulator::in_tree(tree, guest, FirmwareKind::Uefi, host).unwrap();
         let command = emulator.command();
         assert_eq!(command.get_program(), tree.join("lib/x86_64-linux-gnu/ld-linux-x86-64.so.2"));
         assert!(command.get_args().any(|argument| argument == tree.join("share/qemu").as_os_str()));
@@ -156,6 +219,7 @@ mod tests {
 
     #[test]
     fn an_installed_emulator_is_found_on_the_path() {
-        assert!(Emulator::installed(Architecture::X86_64, std::ffi::OsStr::new("/nonexistent")).is_none());
+        let nowhere = std::ffi::OsStr::new("/nonexistent");
+        assert!(Emulator::installed(Architecture::X86_64, FirmwareKind::Uefi, nowhere).is_none());
     }
 }

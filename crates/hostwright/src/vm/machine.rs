@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
+use super::emulator::Firmware;
+
 /// The processor architectures that hosts have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Architecture {
@@ -74,9 +76,9 @@ pub struct Machine {
     pub memory: u32,
     /// Processors.
     pub processors: u32,
-    /// UEFI, read-only.
-    pub firmware: PathBuf,
-    /// UEFI's variables, written.
+    /// What it starts with.
+    pub firmware: Firmware,
+    /// The machine's own copy of UEFI's variables, written.
     pub firmware_variables: PathBuf,
     /// The qcow2 disk.
     pub disk: PathBuf,
@@ -112,11 +114,14 @@ impl Machine {
         add("-cpu", processor.to_owned());
         add("-m", self.memory.to_string());
         add("-smp", self.processors.to_string());
-        add(
-            "-drive",
-            format!("if=pflash,unit=0,format=raw,readonly=on,file={}", option_value(&self.firmware)),
-        );
-        add("-drive", format!("if=pflash,unit=1,format=raw,file={}", option_value(&self.firmware_variables)));
+        match &self.firmware {
+            Firmware::Uefi { code, .. } => {
+                let variables = option_value(&self.firmware_variables);
+                add("-drive", format!("if=pflash,unit=0,format=raw,readonly=on,file={}", option_value(code)));
+                add("-drive", format!("if=pflash,unit=1,format=raw,file={variables}"));
+            }
+            Firmware::UBoot(file) => add("-bios", file.display().to_string()),
+        }
         add(
             "-drive",
             format!("if=none,id=disk,format=qcow2,discard=unmap,file={}", option_value(&self.disk)),
@@ -159,7 +164,7 @@ mod tests {
             acceleration,
             memory: 512,
             processors: 2,
-            firmware: "/f/code.fd".into(),
+            firmware: Firmware::Uefi { code: "/f/code.fd".into(), variables: "/f/vars.fd".into() },
             firmware_variables: "/s/vars.fd".into(),
             disk: "/s/a,b.qcow2".into(),
             ssh_port: 2222,
@@ -176,5 +181,11 @@ mod tests {
         let arm = machine(Architecture::Aarch64, Acceleration::Translation).arguments().join("\n");
         insta::assert_snapshot!("x86_64 with KVM", x86);
         insta::assert_snapshot!("aarch64 translated", arm);
+        let board = Machine {
+            firmware: Firmware::UBoot("/f/u-boot.bin".into()),
+            ..machine(Architecture::Aarch64, Acceleration::Translation)
+        };
+        let arguments = board.arguments().join("\n");
+        assert!(arguments.contains("-bios\n/f/u-boot.bin") && !arguments.contains("pflash"), "{arguments}");
     }
 }

@@ -45,14 +45,56 @@ fn boots_and_answers_on_ssh(host: &str, machine_name: &str) {
     assert_eq!(machine.run("id -nG admin").split(' ').filter(|group| *group == "wheel").count(), 1);
     assert_eq!(machine.run("su admin -c 'sudo -n id -u'"), "0");
 
-    let size: u64 = machine.run("df -B1 --output=size / | tail -n 1").trim().parse().unwrap();
-    assert!(size > 12 << 30, "the root file system has not grown into the 16 GiB disk: {size} bytes");
+    assert_has_grown(&machine);
 
     machine.assert_password_is_refused();
     let identity = machine.identity();
     machine.reboot();
     machine.assert_healthy();
     assert_eq!(machine.identity(), identity, "host keys and machine id must survive a reboot");
+    machine.stop();
+}
+
+fn assert_has_grown(machine: &Machine) {
+    let size: u64 = machine.run("df -B1 --output=size / | tail -n 1").trim().parse().unwrap();
+    assert!(size > 12 << 30, "the root file system has not grown into the 16 GiB disk: {size} bytes");
+}
+
+#[test]
+fn a_card_has_what_a_board_looks_for() {
+    let fleet = Fleet::sd_card();
+    let compressed = fleet.image_as("card", "sd-card");
+    assert!(compressed.to_str().unwrap().ends_with("-aarch64-linux.img.zst"), "{}", compressed.display());
+    let place = tempfile::tempdir().unwrap();
+    let card = image::decompressed(&compressed, place.path());
+    image::check_file_systems(&card);
+    let table = image::table(&card);
+    for expected in [
+        "label: dos",
+        "label-id: 0x2178694e",
+        "start=       16384, size=       61440, type=b",
+        "type=83, bootable",
+    ] {
+        assert!(table.contains(expected), "no {expected} in {table}");
+    }
+    let firmware = image::firmware_names(&card, 8 << 20);
+    for expected in ["BOOTCODE.BIN", "START4.ELF", "FIXUP4.DAT", "CONFIG.TXT"] {
+        assert!(firmware.iter().any(|name| name == expected), "no {expected} in {firmware:?}");
+    }
+}
+
+/// Through U-Boot and its menu, and on a disk that is larger than the image.
+#[test]
+fn a_card_boots_and_grows() {
+    let fleet = Fleet::sd_card();
+    let _turn = ONE_MACHINE.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut machine = Machine::start(&fleet, "card");
+    machine.assert_healthy();
+    assert_eq!(machine.run("uname -m"), "aarch64");
+    assert!(machine.fails("test -d /sys/firmware/efi"), "the card was not started by U-Boot");
+    assert_has_grown(&machine);
+    assert_eq!(machine.run("su nixos -c 'sudo -n id -u'"), "0");
+    machine.assert_password_is_refused();
     machine.stop();
 }
 

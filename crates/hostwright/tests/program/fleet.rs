@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 
 use serde_json::Value;
 
-/// A copy of `examples/first-light` and the store that it is built in.
+/// A copy of an example and the store that it is built in.
 #[derive(Clone)]
 pub struct Fleet {
     pub directory: PathBuf,
@@ -49,20 +49,25 @@ impl Fleet {
     /// The fleet that all tests of this run share, with a fresh `debian.lock`.
     pub fn first_light() -> Fleet {
         static SHARED: OnceLock<Fleet> = OnceLock::new();
-        SHARED
-            .get_or_init(|| {
-                let place = Path::new(env!("CARGO_TARGET_TMPDIR"));
-                let fleet =
-                    Fleet { directory: place.join("first-light"), store: place.join("store"), cache: None };
-                let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/first-light");
-                if fleet.directory.exists() {
-                    fs::remove_dir_all(&fleet.directory).unwrap();
-                }
-                copy_tree(&example, &fleet.directory);
-                fleet.hostwright(&["lock", &fleet.reference()]);
-                fleet
-            })
-            .clone()
+        SHARED.get_or_init(|| Fleet::locked("first-light")).clone()
+    }
+
+    /// The example of a card for a board, with a fresh `debian.lock`, in the same store.
+    pub fn sd_card() -> Fleet {
+        static SHARED: OnceLock<Fleet> = OnceLock::new();
+        SHARED.get_or_init(|| Fleet::locked("sd-card")).clone()
+    }
+
+    fn locked(example: &str) -> Fleet {
+        let place = Path::new(env!("CARGO_TARGET_TMPDIR"));
+        let fleet = Fleet { directory: place.join(example), store: place.join("store"), cache: None };
+        let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples").join(example);
+        if fleet.directory.exists() {
+            fs::remove_dir_all(&fleet.directory).unwrap();
+        }
+        copy_tree(&example, &fleet.directory);
+        fleet.hostwright(&["lock", &fleet.reference()]);
+        fleet
     }
 
     /// The same fleet with the same lock, built in a store of its own that is empty but for what was downloaded.
@@ -138,7 +143,13 @@ impl Fleet {
 
     /// Makes the raw image of a host; its real path.
     pub fn image(&self, host: &str) -> PathBuf {
-        let printed = self.hostwright(&["image", &self.installable(host), "--no-link", "--json"]);
+        self.image_as(host, "raw-efi")
+    }
+
+    /// Makes an image of a host in some format; its real path.
+    pub fn image_as(&self, host: &str, format: &str) -> PathBuf {
+        let installable = self.installable(host);
+        let printed = self.hostwright(&["image", &installable, "--format", format, "--no-link", "--json"]);
         let printed: Value = serde_json::from_str(&printed).unwrap();
         PathBuf::from(printed["file"].as_str().unwrap())
     }

@@ -26,6 +26,29 @@ pub fn check_file_systems(image: &Path) {
     run(Command::new("e2fsck").arg("-fn").arg(root));
 }
 
+/// The names in the root directory of the first file system, in the short form that a boot ROM looks for.
+pub fn firmware_names(image: &Path, offset: u64) -> Vec<String> {
+    let listing = run(Command::new("mdir").arg("-i").arg(format!("{}@@{offset}", image.display())).arg("::"));
+    // NAME     EXT      SIZE DATE TIME LONG-NAME
+    let name = |line: &str| {
+        Some((line.get(..8)?.trim(), line.get(9..12)?.trim(), line.get(12..)?))
+            .map(|(base, extension, rest)| (format!("{base}.{extension}"), rest.contains("1980-01-01")))
+    };
+    listing.lines().filter_map(name).filter(|(_, is_file)| *is_file).map(|(name, _)| name).collect()
+}
+
+/// Undoes an image's compression.
+pub fn decompressed(image: &Path, place: &Path) -> std::path::PathBuf {
+    let file = place.join("image");
+    run(Command::new("zstd").args(["-dqf", "-o"]).arg(&file).arg(image));
+    file
+}
+
+/// How sfdisk(8) writes the partition table down.
+pub fn table(image: &Path) -> String {
+    run(Command::new("sfdisk").arg("--dump").arg(image)).to_lowercase()
+}
+
 /// Compares two files without holding them in memory.
 pub fn assert_same_bytes(first: &Path, second: &Path) {
     run(Command::new("cmp").arg(first).arg(second));

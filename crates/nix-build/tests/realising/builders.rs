@@ -1,6 +1,7 @@
 //! Single builders, with good and with hostile specifications.
 
 use std::fs;
+use std::io::Read;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
 use nix_store::{ContentAddressMethod, Hash, HashAlgorithm};
@@ -218,5 +219,54 @@ fn fetched_files_are_what_their_hash_says() {
     let error = store.realise(&[&unknown]).unwrap_err();
     assert!(full_text(&error).contains("no mirror 'nowhere'"));
     assert_eq!(error.kind(), nix_build::realise::FailureKind::Network);
+    store.verify_by_nix();
+}
+
+#[test]
+fn a_compressed_card_has_the_bytes_of_the_plain_one() {
+    let store = TestStore::new();
+    let card = |compression: Option<&str>| {
+        let extension = compression.map_or(String::new(), |name| format!(".{name}"));
+        let mut card = json!({
+            "imageFormat": "raw", "fileName": format!("card.img{extension}"), "directory": "sd-image",
+            "partitionTable": "mbr", "signature": "0x2178694e", "gap": 8 << 20, "seed": "card",
+            "partitions": [
+                { "name": "firmware", "type": "firmware", "fileSystem": "vfat", "label": "FIRMWARE",
+                  "size": 30 << 20, "volumeId": "0x2178694e",
+                  "entries": [{ "path": "config.txt", "text": "arm_64bit=1\n" }] },
+                { "name": "root", "type": "linux", "bootable": true, "fileSystem": "ext4", "label": "root",
+                  "volumeId": "14e19a7b-0ae0-484d-9d54-43bd6fdc20c7",
+                  "entries": [{ "path": "etc/hostname", "text": "card\n" }] },
+            ],
+        });
+        if let Some(compression) = compression {
+            card["compression"] = compression.into();
+        }
+        card
+    };
+    let made = |compression: Option<&str>| {
+        let name = compression.unwrap_or("plain");
+        let written = build(&store, name, "builtin:disk-image", card(compression), &[]);
+        let output = store.real(&written);
+        let products = fs::read_to_string(output.join("nix-support/hydra-build-products")).unwrap();
+        let file = products.strip_prefix("file sd-image ").unwrap().trim_end();
+        fs::read(output.join(file)).unwrap()
+    };
+    let plain = made(None);
+    assert!(zstd::decode_all(&made(Some("zstd"))[..]).unwrap() == plain);
+    let mut xz = Vec::new();
+    liblzma::read::XzDecoder::new(&made(Some("xz"))[..]).read_to_end(&mut xz).unwrap();
+    assert!(xz == plain);
+
+    let refused = |change: &dyn Fn(&mut Value), message: &str| {
+        let mut card = card(Some("zstd"));
+        change(&mut card);
+        let text = failure(&store, "builtin:disk-image", card, &[]);
+        assert!(text.contains(message), "{text}");
+    };
+    refused(&|card| card["imageFormat"] = "qcow2".into(), "only raw images are compressed");
+    refused(&|card| card["signature"] = "2178694e".into(), "'2178694e' is not '0x'");
+    refused(&|card| card["directory"] = "a/b".into(), "'a/b' is not a plain file name");
+    refused(&|card| card["partitions"][1]["volumeId"] = "0x1".into(), "'0x1' is no UUID");
     store.verify_by_nix();
 }
