@@ -219,6 +219,26 @@ pub enum Error {
         /// Where the link should be.
         path: PathBuf,
     },
+    /// A path that was to be removed is needed.
+    #[error("path '{path}' cannot be removed: {reason}")]
+    StillAlive {
+        /// The base name.
+        path: String,
+        /// What needs it.
+        reason: String,
+    },
+    /// Another collection, or somebody who holds collections off, was not waited for.
+    #[error("garbage of the store at '{}' cannot be collected now: somebody else has it locked", path.display())]
+    CollectionHeldOff {
+        /// The store's root.
+        path: PathBuf,
+    },
+    /// A text that should be an age of generations.
+    #[error("'{text}' is not an age: a number of days is meant, such as '30d'")]
+    InvalidAge {
+        /// As it was written.
+        text: String,
+    },
     /// A stream of bytes (not a file) could not be read or written.
     #[error("cannot {action} the stream")]
     Stream {

@@ -310,7 +310,7 @@ fn nothing_is_left_of_a_package_whose_unpacking_is_called_off() {
         let names =
             fs::read_dir(&root).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
         names
-            .filter(|name| name.starts_with(".tmp-") && !name.ends_with(".deb"))
+            .filter(|name| name.ends_with(".tmp") && !name.ends_with(".deb.tmp"))
             .any(|name| fs::read_dir(root.join(name)).is_ok_and(|mut entries| entries.next().is_some()))
     };
     let cancellation = Cancellation::new();

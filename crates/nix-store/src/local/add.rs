@@ -4,11 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Write};
 use std::path::Path;
 
-use super::canonical::{canonicalise, copy_canonical, create_file, finish_file};
+use super::canonical::{canonicalise, copy_canonical, create_file, finish_file, remove_tree};
 use super::database::Registration;
 use super::store::{LocalStore, outputs_with_paths};
-use super::temporary::LockedDirectory;
-use super::unfinished::{Begin, TEMPORARY_TEXTS, put_into_place};
+use super::unfinished::{Begin, put_into_place};
 use crate::content_address::{ContentAddress, ContentAddressMethod, References};
 use crate::derivation::Derivation;
 use crate::error::{Error, Result};
@@ -54,6 +53,7 @@ impl LocalStore {
     ) -> Result<StorePath, E> {
         let (address, _) = address_of(source, method, algorithm, filter)?;
         let path = self.directory().make_content_addressed_path(name, &address, References::default())?;
+        self.add_temporary_roots([&path])?;
         if self.is_valid(&path)? {
             return Ok(path);
         }
@@ -84,6 +84,7 @@ impl LocalStore {
         info.ultimate = false;
         info.content_address =
             Some(ContentAddress { method: ContentAddressMethod::Recursive, hash: nar_hash });
+        self.add_temporary_roots([&path])?;
         if !self.is_valid(&path)? {
             let mut archive = Vec::new();
             node.dump(&mut archive)?;
@@ -141,21 +142,13 @@ impl LocalStore {
     /// The content of a text's path cannot differ, so no lock is needed: of two processes that write it, the
     /// later one's file replaces an equal one.
     fn add_texts(&self, texts: Vec<Text>) -> Result<()> {
-        self.check_writable()?;
+        self.add_temporary_roots(texts.iter().flat_map(|text| text.references.iter().chain([&text.path])))?;
         let mut infos = Vec::new();
-        let mut place = None;
         for text in texts {
             if self.is_valid(&text.path)? {
                 continue;
             }
-            let place = match &place {
-                Some(place) => place,
-                None => {
-                    let prefix = self.root().store_directory().join(TEMPORARY_TEXTS);
-                    place.insert(LockedDirectory::create(&prefix)?)
-                }
-            };
-            self.write_text(&place.path().join(text.path.base_name()), &text)?;
+            self.write_text(&text)?;
             let content_hash = Hash::sha256(&text.content);
             let (nar_hash, nar_size) = Node::file(text.content).nar_hash()?;
             let mut info = ValidPathInfo::new(text.path, nar_hash, nar_size);
@@ -170,12 +163,21 @@ impl LocalStore {
         self.register_with_outputs(&registrations)
     }
 
-    fn write_text(&self, temporary: &Path, text: &Text) -> Result<()> {
-        let mut file = create_file(temporary)?;
-        file.write_all(&text.content).map_err(|error| Error::io("write", temporary, error))?;
-        finish_file(&file, 0o444, temporary)?;
-        drop(file);
-        put_into_place(temporary, &self.real_path(&text.path))
+    fn write_text(&self, text: &Text) -> Result<()> {
+        let place = self.own_temporary_place(&text.path);
+        let write = || {
+            // Left by a killed process that had the same number.
+            remove_tree(&place)?;
+            let mut file = create_file(&place)?;
+            file.write_all(&text.content).map_err(|error| Error::io("write", &place, error))?;
+            finish_file(&file, 0o444, &place)?;
+            drop(file);
+            put_into_place(&place, &self.real_path(&text.path))
+        };
+        write().inspect_err(|_| {
+            // What cannot be removed now is a leftover for a collector.
+            let _ = remove_tree(&place);
+        })
     }
 
     /// Adds the path that `info` describes from its archive, and makes it valid; the references must be.
@@ -183,6 +185,7 @@ impl LocalStore {
     /// # Errors
     /// [`Error::HashMismatch`] if the archive is not what `info` says; those of [`nar::restore`].
     pub fn add_nar(&self, info: &ValidPathInfo, archive: &mut impl Read) -> Result<()> {
+        self.add_temporary_roots(&info.references)?;
         let Begin::Unfinished(mut unfinished) = self.begin(&info.path)? else { return Ok(()) };
         let mut reader = HashingReader::new(HashAlgorithm::Sha256, archive);
         nar::restore(&mut reader, unfinished.place())?;

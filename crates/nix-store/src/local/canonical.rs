@@ -147,6 +147,11 @@ pub(super) fn finish_file(file: &File, mode: u32, path: &Path) -> Result<()> {
 /// Removes what is at `path`, also where directories may not be written; nothing there is no error. Symlinks are
 /// removed, not followed.
 pub fn remove_tree(path: &Path) -> Result<()> {
+    remove_tree_with(path, None)
+}
+
+/// As [`remove_tree`]; `visit` sees the metadata of each file and symlink before it is removed.
+pub(super) fn remove_tree_with(path: &Path, mut visit: Option<&mut dyn FnMut(&Metadata)>) -> Result<()> {
     let remove_error = |error| Error::io("remove", path, error);
     let metadata = match fs::symlink_metadata(path) {
         Ok(metadata) => metadata,
@@ -154,6 +159,9 @@ pub fn remove_tree(path: &Path) -> Result<()> {
         Err(error) => return Err(remove_error(error)),
     };
     if !metadata.is_dir() {
+        if let Some(visit) = visit {
+            visit(&metadata);
+        }
         return fs::remove_file(path).map_err(remove_error);
     }
     if metadata.mode() & 0o700 != 0o700 {
@@ -161,8 +169,12 @@ pub fn remove_tree(path: &Path) -> Result<()> {
     }
     for entry in fs::read_dir(path).map_err(remove_error)? {
         let entry = entry.map_err(remove_error)?;
-        if entry.file_type().map_err(remove_error)?.is_dir() {
-            remove_tree(&entry.path())?;
+        if visit.is_some() || entry.file_type().map_err(remove_error)?.is_dir() {
+            // Not `as_deref_mut`: the lifetime of the trait object must become shorter.
+            match &mut visit {
+                Some(visit) => remove_tree_with(&entry.path(), Some(&mut **visit))?,
+                None => remove_tree(&entry.path())?,
+            }
         } else {
             fs::remove_file(entry.path()).map_err(|error| Error::io("remove", &entry.path(), error))?;
         }

@@ -29,6 +29,17 @@ pub(super) struct Registration<'info> {
     pub outputs: Option<BTreeMap<String, StorePath>>,
 }
 
+/// All valid paths, sorted, and how they hang together. Numbers are places in `paths`.
+pub(super) struct Contents {
+    pub paths: Vec<StorePath>,
+    /// The deriver of each path, if it is valid.
+    pub derivers: Vec<Option<usize>>,
+    /// Referrer and reference.
+    pub references: Vec<(usize, usize)>,
+    /// Derivation and output, both valid.
+    pub outputs: Vec<(usize, usize)>,
+}
+
 pub(super) struct Database {
     path: PathBuf,
     directory: StoreDir,
@@ -215,6 +226,107 @@ impl Database {
         };
         let rows = read().map_err(|error| self.error(error))?;
         rows.into_iter().map(|(name, path)| Ok((name, self.parse(&path, "output")?))).collect()
+    }
+
+    /// The valid path whose hash part is `hash_part`.
+    pub fn path_from_hash_part(&self, hash_part: &str) -> Result<Option<StorePath>> {
+        let prefix = format!("{}/{hash_part}", self.directory.as_str());
+        let connection = self.connection();
+        let read = || -> rusqlite::Result<Option<String>> {
+            connection
+                .prepare_cached("select path from ValidPaths where path >= ? order by path limit 1")?
+                .query_row([&prefix], |row| row.get(0))
+                .optional()
+        };
+        match read().map_err(|error| self.error(error))? {
+            Some(path) if path.starts_with(&prefix) => Ok(Some(self.parse(&path, "path")?)),
+            _ => Ok(None),
+        }
+    }
+
+    /// The valid derivations that have `output` among their outputs.
+    pub fn derivers(&self, output: &StorePath) -> Result<BTreeSet<StorePath>> {
+        let connection = self.connection();
+        let paths = strings(
+            &connection,
+            "select ValidPaths.path from DerivationOutputs join ValidPaths on drv = ValidPaths.id
+             where DerivationOutputs.path = ?",
+            params![self.directory.display(output)],
+        );
+        let paths = paths.map_err(|error| self.error(error))?;
+        paths.iter().map(|path| self.parse(path, "path")).collect()
+    }
+
+    /// All valid paths and how they hang together, as they are at one moment.
+    pub fn contents(&self) -> Result<Contents> {
+        let mut connection = self.connection();
+        let mut read = || -> rusqlite::Result<_> {
+            let transaction = connection.transaction()?;
+            let paths = transaction
+                .prepare("select id, path, deriver from ValidPaths order by path")?
+                .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+                .collect::<rusqlite::Result<Vec<(i64, String, Option<String>)>>>()?;
+            let references = transaction
+                .prepare("select referrer, reference from Refs")?
+                .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+                .collect::<rusqlite::Result<Vec<(i64, i64)>>>()?;
+            let outputs = transaction
+                .prepare("select drv, path from DerivationOutputs")?
+                .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+                .collect::<rusqlite::Result<Vec<(i64, String)>>>()?;
+            Ok((paths, references, outputs))
+        };
+        let (rows, references, outputs) = read().map_err(|error| self.error(error))?;
+        let mut numbers: FxHashMap<i64, usize> = FxHashMap::default();
+        let mut by_path: FxHashMap<StorePath, usize> = FxHashMap::default();
+        let mut paths = Vec::with_capacity(rows.len());
+        let mut derivers = Vec::with_capacity(rows.len());
+        for (id, path, deriver) in rows {
+            let path = self.parse(&path, "path")?;
+            numbers.insert(id, paths.len());
+            by_path.insert(path.clone(), paths.len());
+            paths.push(path);
+            derivers.push(deriver);
+        }
+        // A deriver or an output need not be valid, and may then be anything.
+        let find = |path: &str| {
+            let path = self.directory.parse(path.as_bytes()).ok()?;
+            by_path.get(&path).copied()
+        };
+        let edge = |from: i64, to: Option<usize>| Some((*numbers.get(&from)?, to?));
+        Ok(Contents {
+            derivers: derivers.iter().map(|deriver| find(deriver.as_deref()?)).collect(),
+            references: references
+                .into_iter()
+                .filter_map(|(from, to)| edge(from, numbers.get(&to).copied()))
+                .collect(),
+            outputs: outputs.into_iter().filter_map(|(from, path)| edge(from, find(&path))).collect(),
+            paths,
+        })
+    }
+
+    /// Makes those of `paths` invalid that no other valid path refers to, each after its referrers, in one
+    /// transaction. Returns those that stay.
+    pub fn invalidate(&self, paths: &[&StorePath]) -> Result<Vec<StorePath>> {
+        let mut connection = self.connection();
+        let mut staying = Vec::new();
+        let transaction = connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .map_err(|error| self.error(error))?;
+        for path in paths {
+            let removed = transaction
+                .prepare_cached("delete from ValidPaths where path = ?")
+                .and_then(|mut statement| statement.execute([self.directory.display(path)]));
+            match removed {
+                // The database itself sees to it that no reference is left without its path.
+                Err(error) if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) => {
+                    staying.push((*path).clone());
+                }
+                removed => drop(removed.map_err(|error| self.error(error))?),
+            }
+        }
+        transaction.commit().map_err(|error| self.error(error))?;
+        Ok(staying)
     }
 
     fn id(&self, connection: &Connection, path: &StorePath) -> Result<Option<i64>> {

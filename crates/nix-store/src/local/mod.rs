@@ -8,19 +8,32 @@
 
 mod add;
 mod canonical;
+mod collect;
+pub(crate) mod collector_socket;
 mod database;
+mod find_roots;
+mod freed;
 mod fresh_database;
+mod garbage;
+mod generations;
+mod liveness;
 mod lock;
 mod root;
 mod roots;
 mod schema;
 mod store;
 mod temporary;
+mod temporary_roots;
 mod unfinished;
 mod verify;
 
 pub use canonical::{canonicalise, remove_tree};
+pub use collect::{CollectEvent, CollectObserver, CollectOptions, Collection};
+pub use find_roots::{Root, RootSource};
 pub use fresh_database::write_fresh_database;
+pub use garbage::{Garbage, SpaceThresholds};
+pub use generations::{Generation, OldGenerations, delete_old_generations, generations};
+pub use liveness::KeepOptions;
 pub use lock::{CollectionGuard, PathLock};
 pub use root::StoreRoot;
 pub use roots::RootTarget;

@@ -71,6 +71,26 @@ impl StoreRoot {
         self.profiles_directory().join(name)
     }
 
+    /// The files that say which paths running processes use.
+    pub(super) fn temporary_roots_directory(&self) -> PathBuf {
+        self.state_directory().join("temproots")
+    }
+
+    /// The file on which a collector has an exclusive lock, and whoever wants none to work a shared one.
+    pub(super) fn collection_lock(&self) -> PathBuf {
+        self.state_directory().join("gc.lock")
+    }
+
+    /// Where a working collector listens for new roots.
+    pub(super) fn collector_socket(&self) -> PathBuf {
+        self.state_directory().join("gc-socket/socket")
+    }
+
+    /// The files that [`optimise`](super::LocalStore::optimise) links others to, by the hash of their archive.
+    pub(super) fn links_directory(&self) -> PathBuf {
+        self.store_directory().join(".links")
+    }
+
     /// The links that keep paths from being collected.
     pub fn roots_directory(&self) -> PathBuf {
         self.state_directory().join("gcroots")

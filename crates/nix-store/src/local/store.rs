@@ -5,16 +5,19 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::database::{Database, Registration};
+use super::liveness::{KeepOptions, Liveness};
 use super::lock::{CollectionGuard, open_lock_file};
 use super::root::StoreRoot;
 use super::schema;
 use super::temporary::unique;
+use super::temporary_roots::TemporaryRoots;
 use crate::derivation::Derivation;
 use crate::error::{Error, Result};
 use crate::path_info::ValidPathInfo;
-use crate::store_path::{StoreDir, StorePath};
+use crate::store_path::{HASH_PART_LENGTH, StoreDir, StorePath};
 
 /// What a store is opened for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +35,7 @@ pub struct LocalStore {
     pub(super) database: Database,
     access: Access,
     sync_before_register: bool,
+    pub(super) temporary_roots: Arc<TemporaryRoots>,
     /// Held while the store is open; Nix takes it exclusively to change the schema.
     _big_lock: Option<File>,
 }
@@ -73,7 +77,7 @@ impl LocalStore {
             root.database_directory(),
             root.profiles_directory(),
             root.roots_directory().join("auto"),
-            root.state_directory().join("temproots"),
+            root.temporary_roots_directory(),
         ] {
             create_directory(&directory)?;
         }
@@ -95,6 +99,7 @@ impl LocalStore {
             write_schema_version(&root)?;
         }
         Ok(LocalStore {
+            temporary_roots: TemporaryRoots::of(&root),
             root,
             directory,
             database,
@@ -110,6 +115,7 @@ impl LocalStore {
         }
         let database = Database::open_read_only(&database_path(&root), &directory)?;
         Ok(LocalStore {
+            temporary_roots: TemporaryRoots::of(&root),
             root,
             directory,
             database,
@@ -140,11 +146,11 @@ impl LocalStore {
         self.root.real_path(path)
     }
 
-    /// Keeps every collector away until the guard is dropped. Whoever makes paths holds one until roots
-    /// protect them. Waits for a collection that is under way.
+    /// Keeps every collector away until the guard is dropped. Waits for a collection that is under way;
+    /// [`Self::add_temporary_roots`] waits for none.
     pub fn hold_off_collection(&self) -> Result<CollectionGuard> {
         self.check_writable()?;
-        CollectionGuard::wait(&self.root.state_directory().join("gc.lock"))
+        CollectionGuard::wait(&self.root.collection_lock())
     }
 
     pub(super) fn check_writable(&self) -> Result<()> {
@@ -187,6 +193,42 @@ impl LocalStore {
     /// The outputs of the valid derivation at `path`, by name.
     pub fn derivation_outputs(&self, path: &StorePath) -> Result<BTreeMap<String, StorePath>> {
         self.database.derivation_outputs(path)
+    }
+
+    /// The valid path whose hash part is `hash_part`, of 32 digits.
+    pub fn path_from_hash_part(&self, hash_part: &str) -> Result<Option<StorePath>> {
+        // A shorter one would be a prefix.
+        if hash_part.len() != HASH_PART_LENGTH {
+            return Ok(None);
+        }
+        self.database.path_from_hash_part(hash_part)
+    }
+
+    /// The valid derivations that have `path` among their outputs.
+    pub fn derivers(&self, path: &StorePath) -> Result<BTreeSet<StorePath>> {
+        self.database.derivers(path)
+    }
+
+    /// All valid paths that need one of `paths`, these included.
+    ///
+    /// # Errors
+    /// [`Error::NotValid`] if one of them is not valid.
+    pub fn referrers_closure<'paths>(
+        &self,
+        paths: impl IntoIterator<Item = &'paths StorePath>,
+    ) -> Result<BTreeSet<StorePath>> {
+        let keep = KeepOptions { outputs: false, derivations: false };
+        let liveness = Liveness::new(self.database.contents()?, keep);
+        let number = |path| liveness.number(path).ok_or_else(|| not_valid(path));
+        let numbers = paths.into_iter().map(number).collect::<Result<Vec<_>>>()?;
+        let needing = liveness.needing(&numbers).into_iter();
+        Ok(liveness
+            .paths
+            .iter()
+            .zip(needing)
+            .filter(|(_, needing)| *needing)
+            .map(|(path, _)| path.clone())
+            .collect())
     }
 
     /// Everything that `roots` need, themselves included, each path after those that it refers to. The order depends
@@ -254,6 +296,10 @@ impl LocalStore {
         if registrations.is_empty() {
             return Ok(());
         }
+        let paths = registrations
+            .iter()
+            .flat_map(|registration| registration.info.references.iter().chain([&registration.info.path]));
+        self.add_temporary_roots(paths)?;
         if self.sync_before_register {
             let directory = self.root.store_directory();
             let sync = || -> io::Result<()> { Ok(rustix::fs::syncfs(File::open(&directory)?)?) };

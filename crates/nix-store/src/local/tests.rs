@@ -117,7 +117,7 @@ fn what_is_not_valid_gives_way() {
     for leftover in [
         store.real_path(&path),
         store.real_path(&text),
-        store.root().store_directory().join(format!(".tmp-{path}")),
+        store.root().store_directory().join(format!("{path}.tmp")),
     ] {
         fs::create_dir_all(leftover.join("read-only/below")).unwrap();
         fs::write(leftover.join("read-only/file"), "wrong").unwrap();
@@ -428,7 +428,7 @@ fn a_killed_process_leaves_a_good_store() {
     assert!(!place.store.valid_paths().unwrap().is_empty());
     for entry in fs::read_dir(place.store.root().store_directory()).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
-        assert!(!name.starts_with(".tmp-"), "{name}");
+        assert!(!name.contains(".tmp") && !name.ends_with(".lock"), "{name}");
     }
     let (hash, _) = crate::nar::hash_path(&source).unwrap();
     let path = place

@@ -1,5 +1,6 @@
 //! Making a path: at a temporary place, under the path's lock, into place by a rename.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -8,19 +9,22 @@ use std::path::{Path, PathBuf};
 use super::canonical::{canonicalise, remove_tree};
 use super::lock::PathLock;
 use super::store::LocalStore;
-use super::temporary::LockedDirectory;
+use super::temporary::unique;
+use super::temporary_roots;
 use crate::error::{Error, Result};
 use crate::hash::{Hash, HashAlgorithm, HashingWriter};
 use crate::nar;
 use crate::path_info::ValidPathInfo;
 use crate::references::ReferenceScanner;
-use crate::store_path::StorePath;
+use crate::store_path::{HASH_PART_LENGTH, LONGEST_NAME, StorePath};
 
-/// Begins the names of temporary places in the store directory. Collectors remove them: they are no store paths.
-const TEMPORARY: &str = ".tmp-";
+/// Ends the names of temporary places. They begin with the hash part of the path that is made there: collectors spare
+/// whatever has the hash part of a temporary root.
+const TEMPORARY: &str = ".tmp";
 
-/// Begins the names of temporary directories for texts, which need no lock each.
-pub(super) const TEMPORARY_TEXTS: &str = ".tmp-texts-";
+/// How much of a path's base name is in that of its temporary place, so that with all that is put behind it remains
+/// the name of a store path, in which collectors find the hash part.
+const KEPT_OF_NAME: usize = HASH_PART_LENGTH + 1 + LONGEST_NAME - 43;
 
 /// Whether a path has to be made.
 pub enum Begin<'store> {
@@ -41,17 +45,32 @@ pub struct Unfinished<'store> {
 }
 
 impl LocalStore {
-    /// Begins to make `path`: waits until nobody else does, and looks whether it is still to be made. Who makes
-    /// several paths at once must begin them in their order, or two processes can wait for each other.
+    /// Begins to make `path`: makes it a temporary root, waits until nobody else makes it, and looks whether it is still
+    /// to be made. Who makes several paths at once must begin them in their order, or two processes can wait for each
+    /// other.
     pub fn begin(&self, path: &StorePath) -> Result<Begin<'_>> {
-        self.check_writable()?;
+        self.add_temporary_roots([path])?;
         let lock = PathLock::wait(&self.real_path(path))?;
         if let Some(info) = self.query(path)? {
             return Ok(Begin::Valid(info));
         }
-        let place = self.root().store_directory().join(format!("{TEMPORARY}{path}"));
+        let place = self.temporary_place(path);
         remove_tree(&place)?;
         Ok(Begin::Unfinished(Unfinished { store: self, path: path.clone(), place, lock }))
+    }
+
+    /// Where `path` is made by whoever has its lock.
+    fn temporary_place(&self, path: &StorePath) -> PathBuf {
+        let name = path.base_name();
+        let kept = &name[..name.len().min(KEPT_OF_NAME)];
+        self.root().store_directory().join(format!("{kept}{TEMPORARY}"))
+    }
+
+    /// Where `path`, which must be a temporary root, can be made without its lock.
+    pub(super) fn own_temporary_place(&self, path: &StorePath) -> PathBuf {
+        let mut place = self.temporary_place(path).into_os_string();
+        place.push(format!("-{}", unique()));
+        PathBuf::from(place)
     }
 
     /// Removes what killed processes left at temporary places, and their locks; what is being made stays.
@@ -59,13 +78,11 @@ impl LocalStore {
         self.check_writable()?;
         let directory = self.root().store_directory();
         let read_error = |error| Error::io("read", &directory, error);
+        // Files that need no lock, and what they are made for.
+        let mut own: Vec<(String, StorePath)> = Vec::new();
         for entry in fs::read_dir(&directory).map_err(read_error)? {
             let name = entry.map_err(read_error)?.file_name();
             let Some(name) = name.to_str() else { continue };
-            if name.starts_with(TEMPORARY_TEXTS) {
-                drop(LockedDirectory::try_take(directory.join(name))?);
-                continue;
-            }
             if let Some(path) = name.strip_suffix(".lock")
                 && is_lock_file(&directory.join(name))
             {
@@ -73,9 +90,25 @@ impl LocalStore {
                 drop(PathLock::try_take(&directory.join(path))?);
                 continue;
             }
-            let path = name.strip_prefix(TEMPORARY).and_then(|name| StorePath::from_base_name(name).ok());
-            let Some(path) = path else { continue };
-            if let Some(_lock) = PathLock::try_take(&self.real_path(&path))? {
+            let Some((path, rest)) = name.rsplit_once(TEMPORARY) else { continue };
+            // A shortened name is not that of the path; the collector removes what is left there.
+            let Ok(path) = StorePath::from_base_name(path) else { continue };
+            if path.base_name().len() >= KEPT_OF_NAME || self.is_valid(&StorePath::from_base_name(name)?)? {
+                continue;
+            }
+            if rest.starts_with('-') {
+                own.push((name.to_owned(), path));
+            } else if rest.is_empty()
+                && let Some(_lock) = PathLock::try_take(&self.real_path(&path))?
+            {
+                remove_tree(&directory.join(name))?;
+            }
+        }
+        if !own.is_empty() {
+            // These files are older than what is read now, so whoever is still at work on one has a root here.
+            let roots = temporary_roots::read_all(self.root(), self.directory(), false)?;
+            let in_use: BTreeSet<StorePath> = roots.into_iter().map(|(_, path)| path).collect();
+            for (name, _) in own.iter().filter(|(_, path)| !in_use.contains(path)) {
                 remove_tree(&directory.join(name))?;
             }
         }
@@ -145,7 +178,7 @@ impl Drop for Unfinished<'_> {
 }
 
 /// Whether this is a lock, and no store path whose name ends like one: those are not writable.
-fn is_lock_file(path: &Path) -> bool {
+pub(super) fn is_lock_file(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file() && metadata.mode() & 0o200 != 0)
 }
 

@@ -1,10 +1,11 @@
-//! The real Nix, with a store of its own in a temporary directory.
+//! The real Nix, with a store of its own in a temporary directory, and what the tests put into it.
 
 use std::fs;
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Output};
 
-use nix_store::StorePath;
+use nix_store::local::Begin;
+use nix_store::{LocalStore, StorePath, StoreRoot, ValidPathInfo};
 use tempfile::TempDir;
 
 pub struct Nix {
@@ -34,22 +35,32 @@ impl Nix {
 
     /// Runs a program of Nix on the store and returns what it prints.
     pub fn run(&self, program: &str, arguments: &[&str]) -> Vec<u8> {
-        let output = Command::new(program)
-            .args(arguments)
-            .env("NIX_REMOTE", format!("local?root={}", self.root().display()))
-            .env("NIX_CONFIG", "experimental-features = nix-command")
-            .env("HOME", self.path("home"))
-            .env_remove("NIX_PATH")
-            .output()
-            .unwrap_or_else(|error| {
-                panic!("cannot run {program} (Debian's package nix-bin has it): {error}")
-            });
+        let output = self.try_run(program, arguments);
         assert!(
             output.status.success(),
             "{program} {arguments:?} failed:\n{}",
             String::from_utf8_lossy(&output.stderr)
         );
         output.stdout
+    }
+
+    /// As [`Self::run`], where it may fail.
+    pub fn try_run(&self, program: &str, arguments: &[&str]) -> Output {
+        self.command(program)
+            .args(arguments)
+            .output()
+            .unwrap_or_else(|error| panic!("cannot run {program} (Debian's package nix-bin has it): {error}"))
+    }
+
+    /// A program of Nix that uses the store.
+    pub fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        command
+            .env("NIX_REMOTE", format!("local?root={}", self.root().display()))
+            .env("NIX_CONFIG", "experimental-features = nix-command")
+            .env("HOME", self.path("home"))
+            .env_remove("NIX_PATH");
+        command
     }
 
     /// As [`Self::run`], for text.
@@ -66,4 +77,19 @@ impl Nix {
     pub fn eval(&self, expression: &str) -> String {
         self.text("nix-instantiate", &["--eval", "--strict", "-E", expression])
     }
+}
+
+pub fn open(nix: &Nix) -> LocalStore {
+    LocalStore::open(StoreRoot::new(nix.root())).unwrap()
+}
+
+/// Adds an output of `name` whose file says `content`, referring to what it names among `candidates`.
+pub fn add_output(store: &LocalStore, name: &str, content: &str, candidates: &[&StorePath]) -> ValidPathInfo {
+    let path = store.directory().make_text_path(name, content.as_bytes(), &[]).unwrap();
+    let Begin::Unfinished(mut unfinished) = store.begin(&path).unwrap() else { panic!("{path} is there") };
+    fs::create_dir_all(unfinished.place().join("bin")).unwrap();
+    fs::write(unfinished.place().join("bin/file"), content).unwrap();
+    let info = unfinished.finish(candidates.iter().copied()).unwrap();
+    store.register(std::slice::from_ref(&info)).unwrap();
+    info
 }
