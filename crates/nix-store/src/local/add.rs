@@ -172,7 +172,8 @@ impl LocalStore {
             file.write_all(&text.content).map_err(|error| Error::io("write", &place, error))?;
             finish_file(&file, 0o444, &place)?;
             drop(file);
-            put_into_place(&place, &self.real_path(&text.path))
+            put_into_place(&place, &self.real_path(&text.path))?;
+            self.optimise_added(&text.path)
         };
         write().inspect_err(|_| {
             // What cannot be removed now is a leftover for a collector.

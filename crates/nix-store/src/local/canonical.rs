@@ -41,7 +41,7 @@ fn canonicalise_below(path: &Path, depth: usize) -> Result<()> {
     canonicalise_one(path, &metadata)
 }
 
-fn canonicalise_one(path: &Path, metadata: &Metadata) -> Result<()> {
+pub(super) fn canonicalise_one(path: &Path, metadata: &Metadata) -> Result<()> {
     let file_type = metadata.file_type();
     let mode = canonical_mode(file_type, metadata.mode());
     if !file_type.is_symlink() && metadata.mode() & 0o7777 != mode {

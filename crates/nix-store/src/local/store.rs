@@ -35,6 +35,7 @@ pub struct LocalStore {
     pub(super) database: Database,
     access: Access,
     sync_before_register: bool,
+    optimise_added: bool,
     pub(super) temporary_roots: Arc<TemporaryRoots>,
     /// Held while the store is open; Nix takes it exclusively to change the schema.
     _big_lock: Option<File>,
@@ -105,6 +106,7 @@ impl LocalStore {
             database,
             access: Access::ReadWrite,
             sync_before_register: false,
+            optimise_added: false,
             _big_lock: Some(big_lock),
         })
     }
@@ -121,6 +123,7 @@ impl LocalStore {
             database,
             access: Access::ReadOnly,
             sync_before_register: false,
+            optimise_added: false,
             _big_lock: None,
         })
     }
@@ -129,6 +132,15 @@ impl LocalStore {
     /// no valid path incomplete (Nix's `fsync-store-paths`). Off at first: a killed process needs none of it.
     pub fn set_sync_before_register(&mut self, sync: bool) {
         self.sync_before_register = sync;
+    }
+
+    /// Whether equal files are kept once from the moment they are added (Nix's `auto-optimise-store`). Off at first.
+    pub fn set_optimise_added(&mut self, optimise: bool) {
+        self.optimise_added = optimise;
+    }
+
+    pub(super) fn optimises_added(&self) -> bool {
+        self.optimise_added
     }
 
     /// Where the store lies.

@@ -166,7 +166,8 @@ impl Unfinished<'_> {
 
     /// Puts what lies at the place, with its metadata already right, to where the path belongs.
     pub(super) fn put_into_place(&mut self) -> Result<()> {
-        put_into_place(&self.place, &self.store.real_path(&self.path))
+        put_into_place(&self.place, &self.store.real_path(&self.path))?;
+        self.store.optimise_added(&self.path)
     }
 }
 

@@ -5,6 +5,7 @@
 mod collection;
 mod local;
 mod nix;
+mod optimisation;
 mod pure;
 
 /// Two fixed-output derivations that differ only in their builder, a derivation with three outputs that uses
