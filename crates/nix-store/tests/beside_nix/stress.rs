@@ -32,14 +32,31 @@ impl Random {
     }
 }
 
-fn begin(task: &str, nix: &Nix) -> Child {
-    Command::new(env::current_exe().unwrap())
+/// A process of a test, ended with it.
+struct Worker(Child);
+
+impl Worker {
+    fn kill(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn begin(task: &str, nix: &Nix) -> Worker {
+    let child = Command::new(env::current_exe().unwrap())
         .args(["--exact", "stress::works_until_it_is_stopped", "--nocapture"])
         .env(TASK, task)
         .env(PLACE, nix.path(""))
         .stdout(Stdio::null())
-        .spawn()
-        .unwrap()
+        .spawn();
+    Worker(child.unwrap())
 }
 
 /// Not a test of its own: what the processes of the tests below run.
@@ -126,7 +143,7 @@ fn nothing_is_lost_while_both_collect() {
     let nix = Nix::new();
     write_sources(&nix);
     drop(open(&nix));
-    let mut workers: Vec<Child> =
+    let mut workers: Vec<Worker> =
         ["build", "build", "build", "collect", "optimise"].iter().map(|task| begin(task, &nix)).collect();
     let until = Instant::now() + Duration::from_secs(8);
     let mut collections = 0;
@@ -137,12 +154,12 @@ fn nothing_is_lost_while_both_collect() {
         }
         collections += 1;
         for worker in &mut workers {
-            assert!(worker.try_wait().unwrap().is_none(), "a worker failed");
+            assert!(worker.0.try_wait().unwrap().is_none(), "a worker failed");
         }
     }
     fs::write(nix.path("stop"), "").unwrap();
     for mut worker in workers {
-        assert!(worker.wait().unwrap().success());
+        assert!(worker.0.wait().unwrap().success());
     }
     assert!(collections > 3, "{collections}");
     nix.run("nix-store", &["--verify", "--check-contents"]);
@@ -167,9 +184,8 @@ fn kills_at_any_moment_leave_a_good_store() {
         let mut workers = [begin("build", &nix), begin(["collect", "optimise"][kill as usize % 2], &nix)];
         thread::sleep(Duration::from_millis(15 + random.next(70)));
         for worker in &mut workers {
-            assert!(worker.try_wait().unwrap().is_none(), "a worker failed");
-            worker.kill().unwrap();
-            worker.wait().unwrap();
+            assert!(worker.0.try_wait().unwrap().is_none(), "a worker failed");
+            worker.kill();
             thread::sleep(Duration::from_millis(random.next(5)));
         }
         assert!(open(&nix).verify(true).unwrap().is_empty(), "kill {kill}");
