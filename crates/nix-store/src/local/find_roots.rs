@@ -3,6 +3,7 @@
 use std::fs::{self, FileType};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use super::store::LocalStore;
@@ -155,7 +156,7 @@ impl Search<'_> {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let own = self.store.root().roots_directory().join("auto");
                 if self.remove_stale && link.starts_with(own) {
-                    fs::remove_file(link).map_err(|error| Error::io("remove", link, error))?;
+                    remove_stale(link, target)?;
                 }
             }
             // Not a link, or nothing that could be looked at.
@@ -217,6 +218,23 @@ impl Search<'_> {
             self.add(found, RootSource::Process(path.to_path_buf()));
         }
     }
+}
+
+/// Removes `link` to `target`, which is not there, unless somebody makes it just then.
+fn remove_stale(link: &Path, target: &Path) -> Result<()> {
+    match fs::remove_file(link) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        removed => removed.map_err(|error| Error::io("remove", link, error))?,
+    }
+    if fs::symlink_metadata(target).is_ok() {
+        match symlink(target, link) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                return Err(Error::io("write", link, error));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// The store paths in `text` that stand behind `directory` and a slash.

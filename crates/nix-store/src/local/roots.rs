@@ -28,7 +28,7 @@ impl LocalStore {
     /// # Errors
     /// [`Error::RootInTheWay`] if anything else is at `link`; [`Error::NotValid`] if `path` is not valid.
     pub fn add_root(&self, link: &Path, path: &StorePath, target: RootTarget) -> Result<()> {
-        self.check_writable()?;
+        self.add_temporary_roots([path])?;
         if !self.is_valid(path)? {
             return Err(Error::NotValid { path: path.base_name().to_owned() });
         }
@@ -46,8 +46,21 @@ impl LocalStore {
         };
         // Nix's name of an indirect root: the SHA-1 of the link's path.
         let name = Hash::digest(HashAlgorithm::Sha1, link.as_os_str().as_bytes()).to_base32();
-        replace_link(&self.root().roots_directory().join("auto").join(name), &link)?;
-        replace_link(&link, &target)
+        let root = self.root().roots_directory().join("auto").join(name);
+        let is_there = |path: &Path| fs::symlink_metadata(path).is_ok();
+        let was_stale = is_there(&root) && !is_there(&link);
+        // In this order: collectors remove roots whose links are not there.
+        replace_link(&link, &target)?;
+        replace_link(&root, &link)?;
+        if was_stale {
+            // A collector that saw it before may have removed it just now; this waits for its end.
+            let _guard = self.hold_off_collection()?;
+            if !is_there(&root) {
+                replace_link(&root, &link)?;
+            }
+        }
+        // One that is at work may have looked for links before, and look for the roots of this process after it has ended.
+        self.temporary_roots.announce(self.directory(), path)
     }
 
     /// Whether a link was made by us or by Nix: it leads to a store path, of this store or of one with another root.

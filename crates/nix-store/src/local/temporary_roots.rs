@@ -88,6 +88,12 @@ impl TemporaryRoots {
         Ok(())
     }
 
+    /// Tells the collector that works at this moment, if there is one, of a path that it may have missed.
+    pub fn announce(&self, directory: &StoreDir, path: &StorePath) -> Result<()> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        self.meet_collector(&mut state, &[directory.display(path)])
+    }
+
     fn write(&self, state: &mut State, lines: &[String]) -> Result<()> {
         let (path, file) = match &mut state.file {
             Some(file) => file,
