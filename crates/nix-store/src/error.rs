@@ -239,6 +239,50 @@ pub enum Error {
         /// As it was written.
         text: String,
     },
+    /// The address of a store that is not understood.
+    #[error("'{uri}' is not the address of a store that can be reached through a daemon: {problem}")]
+    InvalidStoreUri {
+        /// As it was written.
+        uri: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// No daemon answers.
+    #[error("cannot reach the Nix daemon at '{place}'{}", if said.is_empty() { String::new() } else { format!(": {said}") })]
+    Connect {
+        /// The socket or host.
+        place: String,
+        /// What the program that was to connect said.
+        said: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// Something that should be a Nix daemon speaks an unknown protocol.
+    #[error("the Nix daemon at '{place}' cannot be used: {problem}")]
+    UnsupportedDaemon {
+        /// The socket or host.
+        place: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// An operation failed in the daemon.
+    #[error("the Nix daemon says: {message}")]
+    Daemon {
+        /// Its words.
+        message: String,
+    },
+    /// Bytes that are not what the daemon's protocol, or the format of exported paths, has at their place.
+    #[error("a message cannot be understood: {problem}")]
+    MalformedMessage {
+        /// What is wrong.
+        problem: &'static str,
+    },
+    /// A connection that failed before, in the middle of something.
+    #[error("the connection to the Nix daemon at '{place}' has failed before")]
+    BrokenConnection {
+        /// The socket or host.
+        place: String,
+    },
     /// A stream of bytes (not a file) could not be read or written.
     #[error("cannot {action} the stream")]
     Stream {

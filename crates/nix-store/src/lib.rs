@@ -2,10 +2,12 @@
 //!
 //! The pure part needs no store: [`Hash`]es and their encodings, [`StorePath`]s and how they follow from
 //! content ([`content_address`]), [`Derivation`]s, [`nar`] archives, and the [`ReferenceScanner`].
-//! The [`local`] store keeps paths on this machine, with the database of Nix.
+//! The [`local`] store keeps paths on this machine, with the database of Nix; a [`daemon`] gives the use of a store
+//! that belongs to somebody else.
 
 pub mod base32;
 pub mod content_address;
+pub mod daemon;
 pub mod derivation;
 pub mod error;
 pub mod hash;
@@ -18,6 +20,7 @@ pub mod store_path;
 pub use content_address::{
     ContentAddress, ContentAddressMethod, References, output_path_name, output_placeholder,
 };
+pub use daemon::DaemonStore;
 pub use derivation::{Derivation, DerivationHash, DerivationOutput, HashModuloMemo, derivation_path};
 pub use error::{Error, Result};
 pub use hash::{Hash, HashAlgorithm, Hasher, HashingReader, HashingWriter, compress_hash};

@@ -165,6 +165,11 @@ impl LocalStore {
         CollectionGuard::wait(&self.root.collection_lock())
     }
 
+    /// Whether the store was opened for adding, too.
+    pub fn is_writable(&self) -> bool {
+        self.access == Access::ReadWrite
+    }
+
     pub(super) fn check_writable(&self) -> Result<()> {
         match self.access {
             Access::ReadWrite => Ok(()),
