@@ -276,8 +276,18 @@ fn store_status(error: &nix_store::Error) -> Status {
         | Error::UnknownSchema { .. }
         | Error::NoStore { .. }
         | Error::ReadOnly { .. }
+        | Error::StillAlive { .. }
+        | Error::CollectionHeldOff { .. }
         | Error::RootInTheWay { .. } => Status::FileSystem,
-        Error::InvalidNar { .. } | Error::HashMismatch { .. } => Status::Integrity,
+        Error::InvalidNar { .. } | Error::HashMismatch { .. } | Error::WrongContentAddress { .. } => {
+            Status::Integrity
+        }
+        Error::InvalidAge { .. } | Error::InvalidStoreUri { .. } => Status::Usage,
+        Error::Connect { .. }
+        | Error::UnsupportedDaemon { .. }
+        | Error::BrokenConnection { .. }
+        | Error::MalformedMessage { .. } => Status::Network,
+        Error::Daemon { .. } => Status::Build,
         Error::UnknownHashAlgorithm { .. }
         | Error::InvalidHash { .. }
         | Error::InvalidStoreDirectory { .. }

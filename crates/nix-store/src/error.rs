@@ -213,6 +213,14 @@ pub enum Error {
         /// The hash that it has.
         actual: Box<Hash>,
     },
+    /// A path that is said to follow from its content, but does not.
+    #[error("path '{path}' does not follow from its content address '{address}'")]
+    WrongContentAddress {
+        /// The base name.
+        path: String,
+        /// The content address.
+        address: String,
+    },
     /// A link for a GC root cannot be made over what is there.
     #[error("'{}' cannot become a link to a store path: something else is there", path.display())]
     RootInTheWay {

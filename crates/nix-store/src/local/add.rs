@@ -184,7 +184,8 @@ impl LocalStore {
     /// Adds the path that `info` describes from its archive, and makes it valid; the references must be.
     ///
     /// # Errors
-    /// [`Error::HashMismatch`] if the archive is not what `info` says; those of [`nar::restore`].
+    /// [`Error::HashMismatch`] if the archive is not what `info` says, [`Error::WrongContentAddress`] if the path does not
+    /// follow from the content address; those of [`nar::restore`].
     pub fn add_nar(&self, info: &ValidPathInfo, archive: &mut impl Read) -> Result<()> {
         self.add_temporary_roots(&info.references)?;
         let Begin::Unfinished(mut unfinished) = self.begin(&info.path)? else { return Ok(()) };
@@ -199,10 +200,47 @@ impl LocalStore {
             });
         }
         canonicalise(unfinished.place())?;
+        if let Some(address) = &info.content_address {
+            self.check_content_address(info, address, unfinished.place())?;
+        }
         unfinished.put_into_place()?;
         let mut info = info.clone();
         info.nar_size = size;
         self.register(&[info])
+    }
+}
+
+impl LocalStore {
+    /// Whoever has no signature claims that a path follows from its content: so it must.
+    fn check_content_address(
+        &self,
+        info: &ValidPathInfo,
+        address: &ContentAddress,
+        place: &Path,
+    ) -> Result<()> {
+        let mismatch = |actual| Error::HashMismatch {
+            path: info.path.base_name().to_owned(),
+            expected: Box::new(address.hash),
+            actual: Box::new(actual),
+        };
+        let others: Vec<StorePath> =
+            info.references.iter().filter(|path| **path != info.path).cloned().collect();
+        let references = References { others: &others, itself: others.len() < info.references.len() };
+        let path = self.directory().make_content_addressed_path(info.path.name(), address, references)?;
+        if path != info.path {
+            return Err(Error::WrongContentAddress {
+                path: info.path.base_name().to_owned(),
+                address: address.to_string(),
+            });
+        }
+        // The hash of a path that refers to itself is that of its content with its own name blotted out, which is not
+        // done here; such a path is taken by the hash of its archive.
+        if references.itself {
+            return Ok(());
+        }
+        let (actual, _) =
+            address_of(place, address.method, address.hash.algorithm(), &mut |_, _| Ok::<_, Error>(true))?;
+        if actual.hash == address.hash { Ok(()) } else { Err(mismatch(actual.hash)) }
     }
 }
 

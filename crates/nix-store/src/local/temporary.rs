@@ -21,6 +21,24 @@ pub(super) struct LockedDirectory {
 }
 
 impl LockedDirectory {
+    /// Makes one whose path begins with `prefix`.
+    pub(super) fn create(prefix: &Path) -> Result<Self> {
+        loop {
+            let mut path = prefix.as_os_str().to_owned();
+            path.push(unique());
+            let path = PathBuf::from(path);
+            match fs::create_dir(&path) {
+                // Left by a process that was killed and had the same number.
+                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => continue,
+                result => result.map_err(|error| Error::io("create", &path, error))?,
+            }
+            // Who looks for leftovers may have been faster.
+            if let Some(directory) = Self::try_take(path)? {
+                return Ok(directory);
+            }
+        }
+    }
+
     /// Takes an existing one unless it is in use.
     pub(super) fn try_take(path: PathBuf) -> Result<Option<Self>> {
         let file = match File::open(&path) {
@@ -41,6 +59,12 @@ impl LockedDirectory {
             Err(error) => Err(Error::io("lock", path, error)),
             Ok(file) => Ok(matches!(file.try_lock_shared(), Err(fs::TryLockError::WouldBlock))),
         }
+    }
+}
+
+impl LockedDirectory {
+    pub(super) fn path(&self) -> &Path {
+        &self.path
     }
 }
 

@@ -9,6 +9,7 @@ mod nix;
 mod optimisation;
 mod pure;
 mod stress;
+mod upkeep;
 
 /// Two fixed-output derivations that differ only in their builder, a derivation with three outputs that uses
 /// both (their hashes are equal and become one input), one that uses some of those, and awkward strings.
