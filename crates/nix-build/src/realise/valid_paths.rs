@@ -7,8 +7,8 @@ use nix_store::{LocalStore, StorePath, ValidPathInfo};
 
 use crate::error::Result;
 
-/// A memory of valid paths. A path that was valid stays so as long as collectors are held off; one that was not is asked for
-/// again.
+/// A memory of valid paths. A path that was valid stays so as long as the store is open, as it becomes a temporary root; one
+/// that was not is asked for again.
 pub(super) struct ValidPaths<'store> {
     store: &'store LocalStore,
     known: Mutex<HashMap<StorePath, Arc<ValidPathInfo>>>,
@@ -23,6 +23,9 @@ impl<'store> ValidPaths<'store> {
     pub(super) fn get(&self, path: &StorePath) -> Result<Option<Arc<ValidPathInfo>>> {
         if let Some(info) = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(path) {
             return Ok(Some(Arc::clone(info)));
+        }
+        if self.store.is_writable() {
+            self.store.add_temporary_roots([path])?;
         }
         let info = self.store.query(path)?;
         Ok(info.map(|info| self.add(info)))
