@@ -1,6 +1,7 @@
 //! The command line as it is typed. What it means is worked out in [`crate::configuration`].
 
 mod flake;
+mod store;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -9,6 +10,10 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 pub use flake::{
     FlakeCheckArguments, FlakeCommand, FlakeCommandArguments, FlakeMetadataArguments, FlakeShowArguments,
+};
+pub use store::{
+    GcArguments, StoreCommand, StoreCommandArguments, StoreDeleteArguments, StoreInfoArguments,
+    StoreOptimiseArguments, StoreRootsArguments, StoreVerifyArguments,
 };
 
 /// From a fleet written in Nix to running hosts.
@@ -236,6 +241,10 @@ pub enum Command {
     Vm(VmArguments),
     /// Lock, update, show and check a flake
     Flake(FlakeCommandArguments),
+    /// Remove what nothing needs from the store
+    Gc(GcArguments),
+    /// Look after the store: info, roots, verify, optimise, delete
+    Store(StoreCommandArguments),
     /// Print a completion script for a shell
     Completions(CompletionsArguments),
     /// Print the manual page

@@ -9,6 +9,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use nix_flake::{FlakeReference, InputPath};
+use nix_store::local::KeepOptions;
 use serde::Deserialize;
 
 use crate::arguments::{BuildLimits, GlobalArguments};
@@ -47,6 +48,10 @@ pub struct Configuration {
     pub keep_going: bool,
     /// Show what builds print.
     pub print_build_logs: bool,
+    /// What keeps store paths from being collected besides references.
+    pub keep: KeepOptions,
+    /// Where Nix keeps the profiles of the user.
+    pub user_profiles: PathBuf,
     /// Where things lie that can be made again.
     pub cache_directory: PathBuf,
     /// Where things lie that are kept between runs.
@@ -94,7 +99,7 @@ impl NumberOrAuto {
 pub type Environment<'a> = &'a dyn Fn(&str) -> Option<OsString>;
 
 /// Settings of Nix that mean something here, besides those of evaluation.
-const NIX_SETTINGS: [&str; 3] = ["eval-cache", "keep-going", "max-jobs"];
+const NIX_SETTINGS: [&str; 5] = ["eval-cache", "keep-derivations", "keep-going", "keep-outputs", "max-jobs"];
 
 fn is_known(setting: &str) -> bool {
     NIX_SETTINGS.contains(&setting)
@@ -200,6 +205,11 @@ impl Configuration {
             },
             keep_going,
             print_build_logs: limits.print_build_logs,
+            keep: KeepOptions {
+                outputs: truth(&nix, "keep-outputs", KeepOptions::default().outputs)?,
+                derivations: truth(&nix, "keep-derivations", KeepOptions::default().derivations)?,
+            },
+            user_profiles: user_profiles(environment),
             cache_directory,
             state_directory: directory("NIX_STATE_HOME", "XDG_STATE_HOME", ".local/state")?,
         };
@@ -252,6 +262,17 @@ fn default_store_root(data_directory: &Path) -> PathBuf {
     } else {
         data_directory.to_owned()
     }
+}
+
+/// Where Nix keeps the profiles of the user: below `NIX_STATE_HOME`, or `nix` in the XDG state directory. A directory
+/// that is not there has no profiles.
+fn user_profiles(environment: Environment<'_>) -> PathBuf {
+    let absolute = |name: &str| environment(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let state = absolute("NIX_STATE_HOME").unwrap_or_else(|| {
+        let home = || absolute("HOME").map(|home| home.join(".local/state"));
+        absolute("XDG_STATE_HOME").or_else(home).unwrap_or_default().join("nix")
+    });
+    state.join("profiles")
 }
 
 fn parse_number(name: &str, text: &str) -> Result<usize, Failure> {

@@ -154,6 +154,12 @@ pub enum Failure {
         /// Of how many.
         total: usize,
     },
+    /// Paths of the store that are not what they should be; each was reported.
+    #[error("{count} of the store's paths {} damaged", if *count == 1 { "is" } else { "are" })]
+    DamagedStore {
+        /// How many.
+        count: usize,
+    },
     /// Ctrl-C.
     #[error("interrupted")]
     Interrupted,
@@ -201,6 +207,7 @@ impl Failure {
             Failure::NoOutput { .. } | Failure::NoImage { .. } => Status::Evaluation,
             Failure::ChecksFailed { .. } => Status::Evaluation,
             Failure::NoEmulator { .. } => Status::Usage,
+            Failure::DamagedStore { .. } => Status::Integrity,
             Failure::Download(error) => download_status(error),
             Failure::Store(error) => store_status(error),
             Failure::Vm(error) => vm_status(error),

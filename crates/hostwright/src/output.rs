@@ -24,3 +24,13 @@ pub fn line(text: &str) -> Result<(), Failure> {
 pub fn json(value: &serde_json::Value) -> Result<(), Failure> {
     line(&value.to_string())
 }
+
+/// A size as people read it: `1.5 GiB`.
+pub fn bytes(bytes: u64) -> String {
+    indicatif::BinaryBytes(bytes).to_string()
+}
+
+/// `1 file`, `2 files`.
+pub fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}

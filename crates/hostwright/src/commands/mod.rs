@@ -4,10 +4,12 @@ mod build;
 mod completions;
 pub mod eval;
 mod flake;
+mod gc;
 mod image;
 mod lock;
 mod man;
 mod repl;
+mod store;
 mod vm;
 
 use std::collections::BTreeMap;
@@ -114,6 +116,8 @@ fn dispatch(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Image(arguments) => image::run(&session, arguments).map(|()| ExitCode::SUCCESS),
         Command::Vm(arguments) => vm::run(&session, arguments),
         Command::Flake(arguments) => flake::run(&session, arguments).map(|()| ExitCode::SUCCESS),
+        Command::Gc(arguments) => gc::run(&session, arguments).map(|()| ExitCode::SUCCESS),
+        Command::Store(arguments) => store::run(&session, arguments).map(|()| ExitCode::SUCCESS),
     };
     session.progress.finish();
     result
@@ -133,6 +137,8 @@ impl Command {
             Command::Lock(_)
             | Command::Eval(_)
             | Command::Repl(_)
+            | Command::Gc(_)
+            | Command::Store(_)
             | Command::Completions(_)
             | Command::Man => Default::default(),
         }

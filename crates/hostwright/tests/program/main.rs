@@ -18,3 +18,4 @@ mod machine;
 mod mirror;
 mod mistakes;
 mod repl;
+mod store;

@@ -80,7 +80,7 @@ impl LocalStore {
 
     /// The store path that the absolute path `target` lies in: as the store's paths are written, or where they
     /// really lie.
-    fn path_of_target(&self, target: &Path) -> Option<StorePath> {
+    pub fn path_of_target(&self, target: &Path) -> Option<StorePath> {
         if let Ok((path, _)) = self.directory().split(target.as_os_str().as_bytes()) {
             return Some(path);
         }
