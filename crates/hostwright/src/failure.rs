@@ -286,10 +286,12 @@ fn store_status(error: &nix_store::Error) -> Status {
         | Error::StillAlive { .. }
         | Error::CollectionHeldOff { .. }
         | Error::RootInTheWay { .. } => Status::FileSystem,
-        Error::InvalidNar { .. } | Error::HashMismatch { .. } | Error::WrongContentAddress { .. } => {
-            Status::Integrity
-        }
-        Error::InvalidAge { .. } | Error::InvalidStoreUri { .. } => Status::Usage,
+        Error::InvalidNar { .. }
+        | Error::InvalidNarInfo { .. }
+        | Error::InvalidCacheInfo { .. }
+        | Error::HashMismatch { .. }
+        | Error::WrongContentAddress { .. } => Status::Integrity,
+        Error::InvalidAge { .. } | Error::InvalidStoreUri { .. } | Error::InvalidKey { .. } => Status::Usage,
         Error::Connect { .. }
         | Error::UnsupportedDaemon { .. }
         | Error::BrokenConnection { .. }
@@ -306,6 +308,8 @@ fn store_status(error: &nix_store::Error) -> Status {
         | Error::InvalidDerivation { .. }
         | Error::UnsupportedDerivation { .. }
         | Error::DerivationCycle { .. }
+        | Error::Incomplete { .. }
+        | Error::NoRandomness { .. }
         | Error::NotValid { .. }
         | Error::MissingReference { .. } => Status::Internal,
     }

@@ -119,6 +119,44 @@ pub enum Error {
         /// Where in the archive, from 0.
         offset: u64,
     },
+    /// A text that should be a key or a signature.
+    #[error("'{name}' is not a valid {what}: {problem}")]
+    InvalidKey {
+        /// The key's name, or the text as far as it may be shown.
+        name: String,
+        /// `secret key`, `public key` or `signature`.
+        what: &'static str,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// No random numbers can be had.
+    #[error("the system gives no random numbers for a key: {reason}")]
+    NoRandomness {
+        /// The system's account of it.
+        reason: String,
+    },
+    /// What a binary cache says of a path makes no sense.
+    #[error("the narinfo is malformed: {problem} in line {line}")]
+    InvalidNarInfo {
+        /// What is wrong.
+        problem: &'static str,
+        /// Where, from 1.
+        line: usize,
+    },
+    /// A `nix-cache-info` that is none.
+    #[error("the nix-cache-info is malformed: {problem}")]
+    InvalidCacheInfo {
+        /// What is wrong.
+        problem: &'static str,
+    },
+    /// A path of which not enough is known to sign it, or to put it into a cache.
+    #[error("path '{path}' has no {what}")]
+    Incomplete {
+        /// The base name.
+        path: String,
+        /// What is missing.
+        what: &'static str,
+    },
     /// A file that is neither regular, directory nor symlink.
     #[error("'{}' has a type that the store cannot hold", path.display())]
     UnsupportedFileType {
