@@ -8,6 +8,7 @@ mod local;
 mod nix;
 mod optimisation;
 mod pure;
+mod signatures;
 mod stress;
 mod upkeep;
 
