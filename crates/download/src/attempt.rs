@@ -167,25 +167,25 @@ pub(crate) fn unreachable(url: &Url, error: reqwest::Error) -> Error {
     Error::Unreachable { url: shown(url), reason, source: Box::new(error.without_url()) }
 }
 
-fn status(url: &Url, response: &Response) -> Error {
+pub(crate) fn status(url: &Url, response: &Response) -> Error {
     let status = response.status();
     Error::Status { url: shown(url), status: status.to_string(), code: status.as_u16() }
 }
 
 /// `Retry-After` in seconds (RFC 9110, 10.2.3); a date there is not worth a clock.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.parse().ok()?;
     Some(Duration::from_secs(seconds))
 }
 
 /// Where the content of a 206 answer begins (RFC 9110, 14.4): `bytes 100-199/200`.
-fn range_start(headers: &HeaderMap) -> Option<u64> {
+pub(crate) fn range_start(headers: &HeaderMap) -> Option<u64> {
     let range = headers.get(CONTENT_RANGE)?.to_str().ok()?.strip_prefix("bytes ")?;
     range.split_once('-')?.0.trim().parse().ok()
 }
 
 /// What may stand in `If-Range` (RFC 9110, 13.1.5): an entity tag that is not weak, or the date of the last change.
-fn strong_validator(headers: &HeaderMap) -> Option<String> {
+pub(crate) fn strong_validator(headers: &HeaderMap) -> Option<String> {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
     text(ETAG).filter(|tag| !tag.starts_with("W/")).or_else(|| text(LAST_MODIFIED)).map(str::to_owned)
 }

@@ -31,7 +31,7 @@ impl Cancellation {
     }
 
     /// Waits until it is turned.
-    pub(crate) async fn cancelled(&self) {
+    pub async fn cancelled(&self) {
         let mut receiver = self.switch.subscribe();
         // Fails only when every copy is gone, and one is borrowed here.
         let _ = receiver.wait_for(|cancelled| *cancelled).await;

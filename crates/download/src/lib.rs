@@ -13,7 +13,8 @@
 //! respected; certificates are checked against the system's store (or the file in `SSL_CERT_FILE` or `NIX_SSL_CERT_FILE`).
 //!
 //! Callers with a tokio runtime use [`Downloader`], those without [`BlockingDownloader`]. An [`Exchange`] asks web
-//! interfaces single questions and hands the answers to the caller.
+//! interfaces single questions and hands the answers to the caller. A [`Web`] asks one server many things at once, puts
+//! files there, and brings long answers as a [`Transfer`] that outlives its connections.
 
 mod attempt;
 mod blocking;
@@ -25,6 +26,8 @@ mod exchange;
 mod part;
 mod progress;
 mod request;
+mod transfer;
+mod web;
 
 pub use blocking::BlockingDownloader;
 pub use cancellation::Cancellation;
@@ -34,4 +37,6 @@ pub use error::{Error, Result};
 pub use exchange::{Answer, Exchange, Question};
 pub use progress::{Progress, Silent};
 pub use request::{Expected, Request};
+pub use transfer::Transfer;
 pub use url::Url;
+pub use web::{Header, Upload, Web};

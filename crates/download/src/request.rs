@@ -43,11 +43,14 @@ impl Request {
     }
 }
 
-/// An address as it may be shown: without a password.
+/// An address as it may be shown: without a password, and without the signature of one that was signed for S3.
 pub(crate) fn shown(url: &Url) -> String {
     let mut url = url.clone();
     // Fails only for addresses that cannot have one.
     let _ = url.set_password(None);
+    if url.query_pairs().any(|(name, _)| name == "X-Amz-Signature") {
+        url.set_query(None);
+    }
     url.to_string()
 }
 

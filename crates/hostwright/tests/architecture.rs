@@ -11,10 +11,23 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("nix-expr", &["nix-store"]),
     ("nix-flake", &["nix-store", "nix-expr", "download"]),
     ("debian", &["download"]),
-    ("nix-build", &["nix-store", "download", "debian", "disk-image"]),
+    ("binary-cache", &["nix-store", "download"]),
+    ("nix-build", &["nix-store", "binary-cache", "download", "debian", "disk-image"]),
     ("compatibility", &["nix-store", "nix-expr", "nix-flake", "download", "debian"]),
     ("hardening", &["nix-store", "nix-expr", "nix-flake"]),
-    ("hostwright", &["nix-store", "nix-expr", "nix-flake", "nix-build", "download", "debian", "disk-image"]),
+    (
+        "hostwright",
+        &[
+            "nix-store",
+            "nix-expr",
+            "nix-flake",
+            "nix-build",
+            "binary-cache",
+            "download",
+            "debian",
+            "disk-image",
+        ],
+    ),
 ];
 
 #[test]
