@@ -231,7 +231,7 @@ mod tests {
     #[test]
     fn brotli_is_read() {
         // brotli --quality=0 of "hello\n".
-        let packed = [0x0b, 0x02, 0x80, 0x68, 0x65, 0x6c, 0x6c, 0x6f, 0x0a, 0x03];
+        let packed = [0x8b, 0x02, 0x80, 0x68, 0x65, 0x6c, 0x6c, 0x6f, 0x0a, 0x03];
         assert_eq!(unpack(Compression::Brotli, &packed).unwrap(), b"hello\n");
         assert!(Compression::Brotli.encoder(Vec::new(), Level::default(), false).is_err());
     }

@@ -209,7 +209,10 @@ impl LookupCache {
                     info.map(|info| joined(info.references.iter().map(StorePath::base_name))),
                     info.and_then(|info| info.deriver.as_ref()).map(StorePath::base_name),
                     info.map(|info| joined(info.signatures.iter().map(String::as_str))),
-                    info.and_then(|info| info.content_address).map(|address| address.to_string()),
+                    // Nix reads an empty text here, but no null.
+                    info.map(|info| info
+                        .content_address
+                        .map_or(String::new(), |address| address.to_string())),
                     now(),
                     narinfo.is_some(),
                 ])?;

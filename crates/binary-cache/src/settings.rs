@@ -34,6 +34,8 @@ pub struct Settings {
     pub lookup_directory: Option<PathBuf>,
     /// `netrc-file`. It need not exist.
     pub netrc_file: Option<PathBuf>,
+    /// `ssl-cert-file`, if it is not the system's.
+    pub certificate_file: Option<PathBuf>,
     /// Where the credentials for S3 come from.
     pub aws: AwsEnvironment,
     /// Name and version of the program, told to servers.
@@ -57,6 +59,7 @@ impl Default for Settings {
             negative_ttl: Duration::from_secs(60 * 60),
             lookup_directory: None,
             netrc_file: None,
+            certificate_file: None,
             aws: AwsEnvironment::default(),
             user_agent: concat!("hostwright/", env!("CARGO_PKG_VERSION")).to_owned(),
         }
@@ -71,6 +74,7 @@ impl Settings {
             connect_timeout: self.connect_timeout,
             stall_timeout: self.stall_timeout,
             user_agent: self.user_agent.clone(),
+            certificate_file: self.certificate_file.clone(),
             ..download::Settings::default()
         }
     }

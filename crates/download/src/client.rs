@@ -1,6 +1,10 @@
 //! The HTTP client and its settings.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use reqwest::{Client, ClientBuilder};
 use rustls::{ClientConfig, RootCertStore};
@@ -24,6 +28,9 @@ pub struct Settings {
     pub longest_back_off: Duration,
     /// Name and version of the program, told to servers.
     pub user_agent: String,
+    /// The certificates that servers' ones must follow from (Nix's `ssl-cert-file`), if not those of `NIX_SSL_CERT_FILE` or the
+    /// system.
+    pub certificate_file: Option<PathBuf>,
 }
 
 impl Default for Settings {
@@ -37,6 +44,7 @@ impl Default for Settings {
             back_off: Duration::from_millis(250),
             longest_back_off: Duration::from_secs(30),
             user_agent: concat!("hostwright/", env!("CARGO_PKG_VERSION")).to_owned(),
+            certificate_file: None,
         }
     }
 }
@@ -51,14 +59,15 @@ pub(crate) fn builder(settings: &Settings) -> Result<ClientBuilder> {
         .connect_timeout(settings.connect_timeout)
         .read_timeout(settings.stall_timeout)
         .pool_max_idle_per_host(settings.connections)
-        .tls_backend_preconfigured(tls()?))
+        .tls_backend_preconfigured(tls(settings)?))
 }
 
 /// TLS by ring, with the system's certificates. A machine without any can still use plain HTTP, whose content is verified
 /// by hash as everything is; over HTTPS it fails with an unknown issuer.
-fn tls() -> Result<ClientConfig> {
+fn tls(settings: &Settings) -> Result<ClientConfig> {
     let mut roots = RootCertStore::empty();
-    let loaded = match std::env::var_os("NIX_SSL_CERT_FILE") {
+    let file = settings.certificate_file.clone().map(PathBuf::into_os_string);
+    let loaded = match file.or_else(|| std::env::var_os("NIX_SSL_CERT_FILE")) {
         Some(file) if !file.is_empty() => {
             rustls_native_certs::load_certs_from_paths(Some(Path::new(&file)), None)
         }

@@ -28,6 +28,8 @@ pub struct Transfer {
     validator: Option<String>,
     answer: Option<(Response, OwnedSemaphorePermit)>,
     failures: Failures,
+    /// Whether all of it was handed out.
+    ended: bool,
 }
 
 impl Transfer {
@@ -42,6 +44,7 @@ impl Transfer {
             validator: None,
             answer: None,
             failures: Failures::default(),
+            ended: false,
         }
     }
 
@@ -51,6 +54,9 @@ impl Transfer {
     /// [`Error::Status`], [`Error::Unreachable`] if it fails too often in a row; [`Error::WrongSize`] if the file is longer
     /// or shorter than expected.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>> {
+        if self.ended {
+            return Ok(None);
+        }
         loop {
             let (response, _) = match &mut self.answer {
                 Some(answer) => answer,
@@ -85,6 +91,7 @@ impl Transfer {
                     }
                     _ => {
                         self.answer = None;
+                        self.ended = true;
                         return Ok(None);
                     }
                 },

@@ -25,6 +25,10 @@ pub(super) const PART: u64 = 32 << 20;
 /// What a listing's page (1000 names) or an answer about an upload may take.
 const LONGEST_ANSWER: u64 = 4 << 20;
 
+/// When to look whether a file has appeared whose upload was not confirmed.
+const APPEARANCE: [Duration; 4] =
+    [Duration::ZERO, Duration::from_secs(1), Duration::from_secs(3), Duration::from_secs(8)];
+
 pub(crate) struct Bucket {
     signer: Signer,
     credentials: Option<Credentials>,
@@ -84,6 +88,7 @@ impl Bucket {
             CreateMultipartUpload::parse_response(&answer).map_err(|error| self.unexpected(&error))?;
         match self.put_parts(web, name, file, length, upload.upload_id()).await {
             Ok(()) => Ok(()),
+            Err(_) if self.appears(web, name).await? => Ok(()),
             Err(error) => {
                 // Parts that belong to nothing cost money; if this fails too, the service's own rules must remove them.
                 let give_up =
@@ -92,6 +97,18 @@ impl Bucket {
                 Err(error)
             }
         }
+    }
+
+    /// Whether a file is there after all. The service may take longer to put the parts together than anybody waits for an answer;
+    /// asked again, it knows of no upload any more. Archives are named by their content: if it is there, it is the one.
+    async fn appears(&self, web: &Web, name: &str) -> Result<bool> {
+        for pause in APPEARANCE {
+            tokio::time::sleep(pause).await;
+            if web.exists(&self.head(name)?, &[]).await.unwrap_or(false) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     async fn put_parts(
