@@ -1,7 +1,7 @@
 //! Several caches: who has which path.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use download::{Cancellation, Web};
 use nix_store::{NarInfo, StorePath};
@@ -33,6 +33,8 @@ pub(crate) struct Shared {
     pub(crate) caches: Vec<Cache>,
     pub(crate) lookups: Option<LookupCache>,
     pub(crate) observer: Arc<dyn Observer>,
+    /// Why paths that a cache has are not taken from it, the last reason for each.
+    refused: Mutex<BTreeMap<StorePath, Error>>,
 }
 
 /// A path that a cache has.
@@ -106,7 +108,7 @@ impl Caches {
                 })
                 .ok()
         });
-        Ok(Caches { shared: Arc::new(Shared { settings, caches, lookups, observer }), runtime })
+        Ok(Caches { shared: Arc::new(Shared { settings, caches, lookups, observer, refused: Mutex::default() }), runtime })
     }
 
     /// Whether there are none.
@@ -264,7 +266,7 @@ impl Shared {
                     Ok(()) => {
                         found.insert(path.clone(), NarInfo::clone(narinfo));
                     }
-                    Err(error) => cache.complain(self.observer.as_ref(), &error),
+                    Err(error) => self.refuse(cache, path, error),
                 },
                 None => unknown.push(path.clone()),
             }
@@ -299,7 +301,7 @@ impl Shared {
                 Ok((None, _)) => answers.push((path, None)),
                 Ok((Some(narinfo), checked)) => {
                     match checked {
-                        Some(Err(error)) => cache.complain(self.observer.as_ref(), &error),
+                        Some(Err(error)) => self.refuse(cache, &path, error),
                         _ => {
                             found.insert(path.clone(), narinfo.clone());
                         }
@@ -308,7 +310,7 @@ impl Shared {
                         answers.push((path, Some(narinfo)));
                     }
                 }
-                Err(error) => cache.complain(self.observer.as_ref(), &error),
+                Err(error) => self.refuse(cache, &path, error),
             }
             self.observer.looked_up(cache.name(), answers.len(), total);
             if cache.is_dead() {
@@ -327,6 +329,21 @@ impl Shared {
             let _ = lookups.remember(id, answers.iter().map(|(path, narinfo)| (path, narinfo.as_ref())));
         }
         found
+    }
+
+    fn refuse(&self, cache: &Cache, path: &StorePath, error: Error) {
+        cache.complain(self.observer.as_ref(), &error);
+        self.refused().insert(path.clone(), error);
+    }
+
+    fn refused(&self) -> MutexGuard<'_, BTreeMap<StorePath, Error>> {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Why a path cannot be had: what was wrong with it where it was, or that it is nowhere.
+    pub(crate) fn why_not(&self, path: &StorePath) -> Error {
+        let refused = self.refused().remove(path);
+        refused.unwrap_or_else(|| Error::NotAvailable { path: path.base_name().to_owned() })
     }
 
     /// Forgets what a cache said of a path, as it is not so.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use nix_flake::{FlakeReference, LockFile};
 use nix_store::nar::Node;
-use nix_store::{Derivation, Hash, StoreDir, StorePath};
+use nix_store::{CacheInfo, Derivation, Hash, NarInfo, PublicKey, SecretKey, Signature, StoreDir, StorePath};
 
 /// The file of a derivation.
 pub fn derivation(bytes: &[u8]) {
@@ -25,6 +25,30 @@ pub fn nar(bytes: &[u8]) {
         let mut written = Vec::new();
         assert!(read.dump(&mut written).is_ok());
         assert_eq!(written, bytes[..bytes.len() - rest.len()], "an archive in two forms");
+    }
+}
+
+/// What caches say, and the texts of keys and signatures.
+pub fn narinfo(bytes: &[u8]) {
+    let directory = StoreDir::default();
+    if let Ok(read) = NarInfo::parse(&directory, bytes) {
+        let again = NarInfo::parse(&directory, read.print(&directory).as_bytes());
+        assert_eq!(again.ok(), Some(read), "{}", String::from_utf8_lossy(bytes));
+    }
+    if let Ok(read) = CacheInfo::parse(bytes) {
+        let again = CacheInfo::parse(read.to_string().as_bytes());
+        assert_eq!(again.ok(), Some(read), "{}", String::from_utf8_lossy(bytes));
+    }
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        if let Ok(signature) = text.parse::<Signature>() {
+            assert_eq!(signature.to_string().parse::<Signature>().ok(), Some(signature), "{text}");
+        }
+        if let Ok(key) = text.parse::<PublicKey>() {
+            assert_eq!(key.to_string().parse::<PublicKey>().ok(), Some(key), "{text}");
+        }
+        if let Ok(key) = text.parse::<SecretKey>() {
+            assert!(key.to_secret_text().parse::<SecretKey>().is_ok());
+        }
     }
 }
 
@@ -85,6 +109,16 @@ pub const NAR_SEEDS: &[&[u8]] = &[
     b"\x0d\0\0\0\0\0\0\0nix-archive-1\0\0\0\x01\0\0\0\0\0\0\0(\0\0\0\0\0\0\0\x04\0\0\0\0\0\0\0type\0\0\0\0\x07\0\0\0\0\0\0\0regular\0\x08\0\0\0\0\0\0\0contents\x03\0\0\0\0\0\0\0abc\0\0\0\0\0\x01\0\0\0\0\0\0\0)\0\0\0\0\0\0\0",
     b"\x0d\0\0\0\0\0\0\0nix-archive-1\0\0\0\x01\0\0\0\0\0\0\0(\0\0\0\0\0\0\0\x04\0\0\0\0\0\0\0type\0\0\0\0\x09\0\0\0\0\0\0\0directory\0\0\0\0\0\0\0\x05\0\0\0\0\0\0\0entry\0\0\0\x01\0\0\0\0\0\0\0(\0\0\0\0\0\0\0\x04\0\0\0\0\0\0\0name\0\0\0\0\x01\0\0\0\0\0\0\0a\0\0\0\0\0\0\0\x04\0\0\0\0\0\0\0node\0\0\0\0\x01\0\0\0\0\0\0\0(\0\0\0\0\0\0\0\x04\0\0\0\0\0\0\0type\0\0\0\0\x07\0\0\0\0\0\0\0symlink\0\x06\0\0\0\0\0\0\0target\0\0\x01\0\0\0\0\0\0\0b\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0)\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0)\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0)\0\0\0\0\0\0\0",
 ];
+pub const NARINFO_SEEDS: &[&[u8]] = &[
+    b"StorePath: /nix/store/0q5xkqvgjp92hv457pc4sayp4f32n1gz-dd\nURL: nar/x.nar.xz\nCompression: xz\n\
+      FileHash: sha256:0dvipbjdgvw1clbgq4bv7kif7c1q9550qlya4qvjn05p304mvc3x\nFileSize: 168\n\
+      NarHash: sha256:1pj7swf7dl5z165j08n7vjgj9mvvrz3f878avc96lyxk3zjzfl6r\nNarSize: 288\n\
+      References: 0q5xkqvgjp92hv457pc4sayp4f32n1gz-dd\nDeriver: unknown-deriver\nSig: test-1:kOV0w==\n\
+      CA: fixed:r:sha256:1pj7swf7dl5z165j08n7vjgj9mvvrz3f878avc96lyxk3zjzfl6r\n",
+    b"StoreDir: /nix/store\nWantMassQuery: 1\nPriority: 40\n",
+    b"test-1:C6yoFWDfSwMlcsXgj22sJv3j9vy7fTAMFJIFPfNYCpA=",
+];
+
 pub const STORE_PATH_SEEDS: &[&[u8]] = &[
     b"/nix/store/1rz4g4znpzjwh1xymhjpm42vipw92pr7-hello-2.10",
     b"sha256-ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=",

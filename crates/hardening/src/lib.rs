@@ -40,6 +40,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "derivation", run: formats::derivation, seeds: formats::DERIVATION_SEEDS },
     Target { name: "nar", run: formats::nar, seeds: formats::NAR_SEEDS },
     Target { name: "daemon", run: daemon::daemon, seeds: daemon::SEEDS },
+    Target { name: "narinfo", run: formats::narinfo, seeds: formats::NARINFO_SEEDS },
     Target { name: "store_path", run: formats::store_path, seeds: formats::STORE_PATH_SEEDS },
     Target { name: "flake_lock", run: formats::flake_lock, seeds: formats::FLAKE_LOCK_SEEDS },
     Target { name: "flake_reference", run: formats::flake_reference, seeds: formats::FLAKE_REFERENCE_SEEDS },

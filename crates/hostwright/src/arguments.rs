@@ -1,5 +1,6 @@
 //! The command line as it is typed. What it means is worked out in [`crate::configuration`].
 
+mod cache;
 mod flake;
 mod store;
 
@@ -8,6 +9,10 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
 
+pub use cache::{
+    CacheCommand, CacheCommandArguments, CacheKeygenArguments, CachePushArguments, CacheSignArguments,
+    CacheVerifyArguments, CopyArguments,
+};
 pub use flake::{
     FlakeCheckArguments, FlakeCommand, FlakeCommandArguments, FlakeMetadataArguments, FlakeShowArguments,
 };
@@ -245,6 +250,10 @@ pub enum Command {
     Gc(GcArguments),
     /// Look after the store: info, roots, verify, optimise, delete
     Store(StoreCommandArguments),
+    /// Write, sign and verify binary caches
+    Cache(CacheCommandArguments),
+    /// Copy paths from binary caches, or to one
+    Copy(CopyArguments),
     /// Print a completion script for a shell
     Completions(CompletionsArguments),
     /// Print the manual page

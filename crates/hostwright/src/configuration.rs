@@ -13,6 +13,7 @@ use nix_store::local::KeepOptions;
 use serde::Deserialize;
 
 use crate::arguments::{BuildLimits, GlobalArguments};
+use crate::caches::{self, CacheConfiguration};
 use crate::evaluation::{self, Evaluation, truth};
 use crate::failure::Failure;
 use crate::flakes::{self, FlakeConfiguration, FlakeDirectories};
@@ -40,6 +41,8 @@ pub struct Configuration {
     pub evaluation: Evaluation,
     /// How flakes are fetched and locked.
     pub flakes: FlakeConfiguration,
+    /// How binary caches are used.
+    pub caches: CacheConfiguration,
     /// Whether results of evaluations are kept for later runs (Nix's setting `eval-cache`).
     pub evaluation_cache: bool,
     /// Builds at once.
@@ -105,6 +108,7 @@ fn is_known(setting: &str) -> bool {
     NIX_SETTINGS.contains(&setting)
         || evaluation::SETTINGS.contains(&setting)
         || flakes::SETTINGS.contains(&setting)
+        || caches::SETTINGS.contains(&setting)
 }
 
 impl Configuration {
@@ -177,6 +181,12 @@ impl Configuration {
             nix_config: flakes::nix_config_directory(environment),
             data: data_directory,
         };
+        let caches = CacheConfiguration::new(
+            &nix,
+            environment,
+            cache_directory.clone(),
+            flakes::nix_config_directory(environment).join("netrc"),
+        )?;
         let flakes = FlakeConfiguration::new(
             &global.flakes,
             &nix,
@@ -198,6 +208,7 @@ impl Configuration {
             impure: global.impure || !truth(&nix, "pure-eval", true)?,
             evaluation: Evaluation::new(&global.evaluation, &nix, environment)?,
             flakes,
+            caches,
             evaluation_cache: truth(&nix, "eval-cache", true)?,
             max_jobs: match max_jobs.as_deref() {
                 None | Some("auto") => processors(),

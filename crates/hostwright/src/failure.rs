@@ -125,6 +125,17 @@ pub enum Failure {
     /// A download.
     #[error(transparent)]
     Download(#[from] download::Error),
+    /// A binary cache.
+    #[error(transparent)]
+    Cache(#[from] binary_cache::Error),
+    /// What is wrong in a cache; each fault was printed.
+    #[error("{count} things are wrong in the cache {cache}")]
+    CacheFaults {
+        /// The cache.
+        cache: String,
+        /// How many.
+        count: usize,
+    },
     /// The virtual machine.
     #[error(transparent)]
     Vm(#[from] VmError),
@@ -168,6 +179,10 @@ pub enum Failure {
 /// What to do about a full file system.
 const SPACE_ADVICE: &str = "Make room, or choose a store elsewhere with --store; what is complete is kept.";
 
+/// What to do about paths without a signature that is trusted.
+const UNSIGNED_ADVICE: &str =
+    "Add the key to trusted-public-keys, or say --no-check-sigs if you trust the cache.";
+
 impl Failure {
     /// The evaluator's error, if this is one.
     pub fn evaluation_error(&self) -> Option<&nix_expr::EvalError> {
@@ -189,6 +204,8 @@ impl Failure {
         match self {
             Failure::Store(error) if error.is_out_of_space() => Some(SPACE_ADVICE.to_owned()),
             Failure::Build(error) if error.is_out_of_space() => Some(SPACE_ADVICE.to_owned()),
+            Failure::Cache(error) if error.is_out_of_space() => Some(SPACE_ADVICE.to_owned()),
+            Failure::Cache(binary_cache::Error::Unsigned { .. }) => Some(UNSIGNED_ADVICE.to_owned()),
             _ => None,
         }
     }
@@ -209,6 +226,8 @@ impl Failure {
             Failure::NoEmulator { .. } => Status::Usage,
             Failure::DamagedStore { .. } => Status::Integrity,
             Failure::Download(error) => download_status(error),
+            Failure::Cache(error) => cache_status(error),
+            Failure::CacheFaults { .. } => Status::Integrity,
             Failure::Store(error) => store_status(error),
             Failure::Vm(error) => vm_status(error),
             Failure::File { .. } | Failure::StandardOutput { .. } => Status::FileSystem,
@@ -374,6 +393,17 @@ fn download_status(error: &download::Error) -> Status {
         Error::WrongSize { .. } | Error::WrongHash { .. } | Error::TooLarge { .. } => Status::Integrity,
         Error::DiskFull { .. } | Error::Io { .. } => Status::FileSystem,
         Error::Cancelled => Status::Interrupted,
+    }
+}
+
+fn cache_status(error: &binary_cache::Error) -> Status {
+    use binary_cache::Kind;
+    match error.kind() {
+        Kind::Usage => Status::Usage,
+        Kind::Network => Status::Network,
+        Kind::Integrity => Status::Integrity,
+        Kind::FileSystem => Status::FileSystem,
+        Kind::Cancelled => Status::Interrupted,
     }
 }
 

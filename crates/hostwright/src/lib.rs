@@ -6,6 +6,7 @@
 
 mod arguments;
 mod bundled;
+mod caches;
 mod commands;
 mod configuration;
 mod evaluation;

@@ -46,6 +46,11 @@ impl Progress {
         }
     }
 
+    /// Whether nothing but errors is said.
+    pub fn is_quiet(&self) -> bool {
+        self.verbosity == Verbosity::Quiet
+    }
+
     /// A sentence that everybody wants to read.
     pub fn say(&self, message: &str) {
         self.line(Verbosity::Normal, message);

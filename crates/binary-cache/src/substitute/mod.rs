@@ -129,7 +129,7 @@ impl Caches {
         let mut present = |path: &StorePath| Ok(store.is_valid(path)?);
         let closure = self.query_closure(roots, &mut present, cancellation)?;
         if let Some(path) = closure.missing.first() {
-            return Err(Error::NotAvailable { path: path.base_name().to_owned() });
+            return Err(self.shared.why_not(path));
         }
         let mut substituted = self.substitute(store, &closure, cancellation)?;
         // Of those that failed, one that has a reason of its own.

@@ -252,6 +252,9 @@ fn signatures_are_asked_for_unless_they_need_not_be() {
     assert_eq!(query(place.settings(), &url), (1, 1));
     assert_eq!(query(place.settings(), &format!("{url}?trusted=true")), (4, 0));
     assert_eq!(query(Settings { require_signatures: false, ..place.settings() }, &url), (4, 0));
+    let caches = Caches::new(place.settings(), [url.as_str()], Listener::new()).unwrap();
+    let error = caches.fetch(&place.store("into"), paths.clone(), &Cancellation::new()).unwrap_err();
+    assert!(matches!(error, Error::Unsigned { .. }), "{error}");
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! The verbs.
 
 mod build;
+mod cache;
 mod completions;
+mod copy;
 pub mod eval;
 mod flake;
 mod gc;
@@ -115,6 +117,8 @@ fn dispatch(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Build(arguments) => build::run(&session, arguments).map(|()| ExitCode::SUCCESS),
         Command::Image(arguments) => image::run(&session, arguments).map(|()| ExitCode::SUCCESS),
         Command::Vm(arguments) => vm::run(&session, arguments),
+        Command::Cache(arguments) => cache::run(&session, arguments).map(|()| ExitCode::SUCCESS),
+        Command::Copy(arguments) => copy::run(&session, arguments).map(|()| ExitCode::SUCCESS),
         Command::Flake(arguments) => flake::run(&session, arguments).map(|()| ExitCode::SUCCESS),
         Command::Gc(arguments) => gc::run(&session, arguments).map(|()| ExitCode::SUCCESS),
         Command::Store(arguments) => store::run(&session, arguments).map(|()| ExitCode::SUCCESS),
@@ -139,6 +143,8 @@ impl Command {
             | Command::Repl(_)
             | Command::Gc(_)
             | Command::Store(_)
+            | Command::Cache(_)
+            | Command::Copy(_)
             | Command::Completions(_)
             | Command::Man => Default::default(),
         }

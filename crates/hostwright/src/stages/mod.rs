@@ -1,6 +1,7 @@
 //! The stages that verbs share, in the order in which a host passes through them.
 
 mod building;
+pub mod caches;
 pub mod downloads;
 pub mod evaluate;
 mod evaluation_cache;

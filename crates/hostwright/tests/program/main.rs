@@ -8,6 +8,7 @@
 
 mod archive;
 mod boots;
+mod caches;
 mod disk_full;
 mod evaluation;
 mod fleet;

@@ -1,0 +1,136 @@
+//! Caches: a key, a push, what Nix makes of it, and what is wrong in a cache that was altered.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+use crate::fleet::Run;
+
+/// A directory with stores and caches in it.
+struct Place(tempfile::TempDir);
+
+impl Place {
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn url(&self, name: &str) -> String {
+        format!("file://{}", self.path(name).display())
+    }
+
+    /// The program with the store `store`.
+    fn run(&self, store: &str, arguments: &[&str]) -> Run {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hostwright"));
+        command
+            .current_dir(self.0.path())
+            .arg("--store")
+            .arg(self.path(store))
+            .args(arguments)
+            .env("HOME", self.0.path())
+            .env_remove("NIX_CONFIG")
+            .stdin(Stdio::null());
+        Run::of(command)
+    }
+
+    #[track_caller]
+    fn succeeds(&self, store: &str, arguments: &[&str]) -> String {
+        let run = self.run(store, arguments);
+        assert_eq!(run.status, Some(0), "{arguments:?}: {}", run.stderr);
+        run.stdout
+    }
+
+    #[track_caller]
+    fn json(&self, store: &str, arguments: &[&str]) -> Value {
+        serde_json::from_str(&self.succeeds(store, arguments)).unwrap()
+    }
+}
+
+/// A store with a path that refers to another; the path of the first.
+fn stored(place: &Place, store: &str) -> String {
+    let expression = r#"builtins.toFile "two" "${builtins.toFile "one" "1"}\n""#;
+    place.succeeds(store, &["eval", "--raw", "--expr", expression])
+}
+
+#[test]
+fn a_closure_goes_into_a_cache_and_out_of_it() {
+    let place = Place(tempfile::tempdir().unwrap());
+    let path = stored(&place, "store");
+    let public = place.succeeds("store", &["cache", "keygen", "test-1", "--secret-file", "secret"]);
+    let public = public.trim_end();
+    assert!(public.starts_with("test-1:"));
+    let again = place.run("store", &["cache", "keygen", "test-1", "--secret-file", "secret"]);
+    again.fails_with(8, &["secret", "exists"]);
+
+    let url = format!("{}?compression=zstd", place.url("cache"));
+    let push = ["cache", "push", &url, &path, "--key-file", "secret", "--json"];
+    let pushed = place.json("store", &push);
+    assert_eq!(pushed["added"].as_array().unwrap().len(), 2);
+    assert_eq!(place.json("store", &push)["present"].as_array().unwrap().len(), 2);
+
+    let trust = ["--option", "trusted-public-keys", public];
+    let verify = |extra: &[&str]| {
+        let url = place.url("cache");
+        let arguments: Vec<&str> =
+            ["cache", "verify", &url].iter().chain(&trust).chain(extra).copied().collect();
+        place.run("store", &arguments)
+    };
+    assert_eq!(verify(&[]).status, Some(0), "{}", verify(&[]).stderr);
+
+    // Nix believes the key, too.
+    let to = format!("local?root={}", place.path("nix").display());
+    let copied = Command::new("nix")
+        .args([
+            "--extra-experimental-features",
+            "nix-command",
+            "copy",
+            "--from",
+            &place.url("cache"),
+            "--to",
+            &to,
+        ])
+        .args(["--option", "require-sigs", "true", "--option", "trusted-public-keys", public, &path])
+        .env("HOME", place.0.path())
+        .output()
+        .unwrap();
+    assert!(copied.status.success(), "{}", String::from_utf8_lossy(&copied.stderr));
+
+    let url = place.url("cache");
+    let copy: Vec<&str> = ["copy", "--from", &url, &path, "--json"].iter().chain(&trust).copied().collect();
+    assert_eq!(place.json("into", &copy)["copied"].as_array().unwrap().len(), 2);
+    let read = |store: &str| fs::read(place.path(store).join(&path[1..])).unwrap();
+    assert_eq!(read("into"), read("store"));
+
+    alter(&place.path("cache"));
+    let faulty = verify(&["--json"]);
+    assert_eq!(faulty.status, Some(6), "{}", faulty.stderr);
+    let report: Value = serde_json::from_str(&faulty.stdout).unwrap();
+    assert!(!report["faults"].as_array().unwrap().is_empty());
+    let copy: Vec<&str> = ["copy", "--from", &url, &path].iter().chain(&trust).copied().collect();
+    place.run("other", &copy).fails_with(6, &["warning: ", "delivers something wrong"]);
+}
+
+/// Turns a bit of each archive.
+fn alter(cache: &Path) {
+    for entry in fs::read_dir(cache.join("nar")).unwrap() {
+        let file = entry.unwrap().path();
+        let mut content = fs::read(&file).unwrap();
+        let middle = content.len() / 2;
+        content[middle] ^= 1;
+        fs::write(file, content).unwrap();
+    }
+}
+
+#[test]
+fn mistakes_have_statuses_of_their_own() {
+    let place = Place(tempfile::tempdir().unwrap());
+    let path = stored(&place, "store");
+    place.run("store", &["cache", "push", "ftp://x", &path]).fails_with(2, &["ftp://x", "s3://"]);
+    place.run("store", &["cache", "push", &place.url("cache"), "nothing"]).fails_with(2, &["no store path"]);
+    place.run("store", &["cache", "sign", &path]).fails_with(2, &["--key-file"]);
+    place
+        .run("store", &["copy", "--from", "http://127.0.0.1:1", &path.replace("two", "three")])
+        .fails_with(5, &["warning: ", "127.0.0.1:1", "no cache has"]);
+    place.run("store", &["cache", "verify", &place.url("none")]).fails_with(5, &["is not a binary cache"]);
+}
