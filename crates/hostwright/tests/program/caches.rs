@@ -1,9 +1,11 @@
 //! Caches: a key, a push, what Nix makes of it, and what is wrong in a cache that was altered.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use nix_store::{LocalStore, StoreDir, StoreRoot};
 use serde_json::Value;
 
 use crate::fleet::Run;
@@ -49,8 +51,12 @@ impl Place {
 
 /// A store with a path that refers to another; the path of the first.
 fn stored(place: &Place, store: &str) -> String {
-    let expression = r#"builtins.toFile "two" "${builtins.toFile "one" "1"}\n""#;
-    place.succeeds(store, &["eval", "--raw", "--expr", expression])
+    let store = LocalStore::open(StoreRoot::new(place.path(store))).unwrap();
+    let directory = StoreDir::default();
+    let one = store.add_text("one", b"1", &BTreeSet::new()).unwrap();
+    let content = directory.display(&one);
+    let two = store.add_text("two", content.as_bytes(), &BTreeSet::from([one])).unwrap();
+    directory.display(&two)
 }
 
 #[test]
