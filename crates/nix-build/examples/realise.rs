@@ -5,13 +5,27 @@ use std::process::ExitCode;
 
 use nix_build::Cancellation;
 use nix_build::realise::{NoObserver, Settings, Wanted, plan, realise};
+use nix_build::sandbox::become_helper;
 use nix_store::{LocalStore, StorePath, StoreRoot};
 
 fn main() -> ExitCode {
+    if let Some(ended) = become_helper(std::env::args_os().skip(1)) {
+        return ended;
+    }
     match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("realise: {error}");
+            let mut cause = error.source();
+            while let Some(error) = cause {
+                eprintln!("  because {error}");
+                cause = error.source();
+            }
+            if let Some(nix_build::Error::Failed { failures, .. }) = error.downcast_ref() {
+                for failure in failures {
+                    eprintln!("  {failure}: {}", failure.cause);
+                }
+            }
             ExitCode::FAILURE
         }
     }

@@ -257,6 +257,80 @@ pub enum Error {
         /// The output.
         path: String,
     },
+    /// The kernel refuses what a sandbox is made of.
+    #[error("this machine allows no sandbox: cannot {step}; {advice}")]
+    NoSandbox {
+        /// What was being done, as an infinitive.
+        step: String,
+        /// What to do about it, as an imperative.
+        advice: String,
+        /// The system's error.
+        source: io::Error,
+    },
+    /// A sandbox could not be made, though the machine allows them.
+    #[error("cannot {step} for the sandbox")]
+    SandboxSetup {
+        /// What was being done, as an infinitive.
+        step: String,
+        /// The system's error.
+        source: io::Error,
+    },
+    /// The sandbox has no such program, or it cannot be run.
+    #[error("cannot run the builder '{builder}'; a builder must be among its derivation's inputs")]
+    BuilderNotStarted {
+        /// The program.
+        builder: String,
+        /// The system's error.
+        source: io::Error,
+    },
+    /// The builder ended without success.
+    #[error("the builder {how}")]
+    BuilderFailed {
+        /// `failed with exit code 1`, `was killed by signal 9`.
+        how: String,
+    },
+    /// The builder ran longer than it may.
+    #[error("the builder took longer than {seconds} seconds")]
+    TookTooLong {
+        /// The limit.
+        seconds: f64,
+    },
+    /// The builder printed nothing for longer than it may.
+    #[error("the builder printed nothing for {seconds} seconds")]
+    SilentTooLong {
+        /// The limit.
+        seconds: f64,
+    },
+    /// The builder ended with success, and an output is not there.
+    #[error("the builder made no output '{output}' at '{path}'")]
+    OutputNotMade {
+        /// The output's name.
+        output: String,
+        /// Where it should be.
+        path: String,
+    },
+    /// An output refers to something that its derivation does not allow.
+    #[error("output '{output}' must not refer to {}{}", paths.join(", "), if *indirectly { ", not even indirectly" } else { "" })]
+    ForbiddenReferences {
+        /// The output's path.
+        output: String,
+        /// What it refers to.
+        paths: Vec<String>,
+        /// Whether the whole closure counts.
+        indirectly: bool,
+    },
+    /// An output is larger than its derivation allows.
+    #[error("output '{output}'{} has {size} bytes, more than the allowed {limit}", if *with_closure { " with its closure" } else { "" })]
+    OutputTooLarge {
+        /// The output's path.
+        output: String,
+        /// Its size, or that of its closure, in bytes.
+        size: u64,
+        /// The limit in bytes.
+        limit: u64,
+        /// Whether the closure counts.
+        with_closure: bool,
+    },
     /// A `.deb` cannot be unpacked.
     #[error(transparent)]
     Debian(#[from] debian::Error),

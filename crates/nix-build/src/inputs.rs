@@ -53,6 +53,11 @@ impl Inputs {
         self.closure.values()
     }
 
+    /// What the store knows of an input.
+    pub(crate) fn info(&self, path: &StorePath) -> Option<&ValidPathInfo> {
+        self.closure.get(path).map(|info| &**info)
+    }
+
     /// Where an input really lies.
     ///
     /// # Errors

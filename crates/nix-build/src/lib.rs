@@ -2,6 +2,7 @@
 //!
 //! - [`realise`]: plans what has to be built, and does it.
 //! - [`tree`]: file trees as values, checked before anything is written.
+//! - [`sandbox`]: runs builders that are programs.
 //! - [`builders`]: one file for each `builtin:` builder.
 //! - [`kernel`]: indices of kernel modules, as depmod makes them.
 //! - [`hwdb`]: udev's hardware database.
@@ -15,6 +16,7 @@ pub mod hwdb;
 mod inputs;
 pub mod kernel;
 pub mod realise;
+pub mod sandbox;
 pub mod tree;
 
 pub use cancellation::Cancellation;

@@ -1,22 +1,26 @@
 //! One build: from a derivation whose inputs are valid to a valid output.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use nix_store::local::Begin;
+use nix_store::local::{Begin, Unfinished, remove_tree};
 use nix_store::{
-    ContentAddress, ContentAddressMethod, Derivation, Hash, HashingWriter, LocalStore, StorePath, nar,
+    ContentAddress, ContentAddressMethod, Derivation, Hash, HashingWriter, LocalStore, StorePath,
+    ValidPathInfo, nar,
 };
 
-use crate::builders::{Attributes, Context, Network};
+use crate::builders::{Attributes, Context};
 use crate::cancellation::Cancellation;
 use crate::error::{Error, IoContext, Result};
 use crate::inputs::Inputs;
-use crate::realise::builder::InProcess;
+use crate::realise::builder::{Builder, InProcess};
 use crate::realise::log_file::LogFile;
+use crate::realise::output_checks::Outputs;
 use crate::realise::plan::PlannedBuild;
+use crate::realise::sandboxed::Sandboxed;
+use crate::realise::schedule::Settings;
 use crate::realise::scratch::Scratch;
 use crate::realise::valid_paths::ValidPaths;
 
@@ -25,7 +29,7 @@ pub(super) struct Run<'run> {
     pub(super) store: &'run LocalStore,
     pub(super) valid: ValidPaths<'run>,
     pub(super) scratch: Scratch,
-    pub(super) network: Option<&'run Network>,
+    pub(super) settings: &'run Settings,
     pub(super) cancellation: Cancellation,
 }
 
@@ -40,64 +44,128 @@ pub(super) enum Done {
 impl Run<'_> {
     /// Builds a derivation.
     ///
-    /// The output is made at a temporary place under its path's lock; `hashing` is called when it is made. It becomes valid in
-    /// one transaction after it is complete, so a kill at any moment leaves a store that verifies.
+    /// Each output is made at a temporary place under its path's lock; `hashing` is called when all are made. They become
+    /// valid in one transaction after they are complete, so a kill at any moment leaves a store that verifies.
     pub(super) fn build(&self, build: &PlannedBuild, log: &LogFile<'_>, hashing: &dyn Fn()) -> Result<Done> {
         self.cancellation.check()?;
         let derivation = &build.derivation;
-        let Some(path) = build.outputs.get("out") else {
-            return Err(Error::NoSuchOutput {
-                derivation: build.derivation_path.base_name().to_owned(),
-                output: String::from("out"),
-            });
-        };
-        let mut unfinished = match self.store.begin(path)? {
-            Begin::Valid(info) => {
-                self.valid.add(info);
-                return Ok(Done::AlreadyValid);
-            }
-            Begin::Unfinished(unfinished) => unfinished,
-        };
+        let mut unfinished = self.begin(build)?;
+        if unfinished.is_empty() {
+            return Ok(Done::AlreadyValid);
+        }
         self.cancellation.check()?;
         let inputs = self.inputs(derivation)?;
         let attributes = Attributes::of(derivation, self.store.directory())?;
         let scratch = self.scratch.for_build()?;
-        let context = Context {
-            inputs: &inputs,
-            scratch: scratch.path(),
-            cancellation: &self.cancellation,
-            log,
-            network: self.network,
+        let hashed = match build.builder {
+            Builder::InProcess(builder) => {
+                let context = Context {
+                    inputs: &inputs,
+                    scratch: scratch.path(),
+                    cancellation: &self.cancellation,
+                    log,
+                    network: self.settings.network.as_ref(),
+                };
+                let Some(output) = unfinished.get("out") else {
+                    return Err(Error::NoSuchOutput {
+                        derivation: build.derivation_path.base_name().to_owned(),
+                        output: String::from("out"),
+                    });
+                };
+                builder.build(derivation, &attributes, &context, output.place())?
+            }
+            Builder::Sandboxed => {
+                let sandboxed = Sandboxed {
+                    build,
+                    inputs: &inputs,
+                    attributes: &attributes,
+                    settings: self.settings,
+                    cancellation: &self.cancellation,
+                    scratch: scratch.path(),
+                    kept: self.store.root().state_directory().join("hostwright/failed").join(&build.name),
+                };
+                let places = unfinished.iter().map(|(name, output)| (*name, output.place().to_path_buf()));
+                sandboxed.run(&places.collect(), log)?;
+                None
+            }
         };
-        let hashed = build.builder.build(derivation, &attributes, &context, unfinished.place())?;
         self.cancellation.check()?;
         hashing();
-        let address = match derivation.fixed_output() {
-            Some((method, hash, _)) => Some(verify(build, method, hash, unfinished.place())?),
-            None => None,
+        let mut infos: BTreeMap<String, ValidPathInfo> = BTreeMap::new();
+        for (name, output) in &mut unfinished {
+            let info =
+                self.finish(build, &inputs, name, output, hashed, attributes.discards_references(name))?;
+            infos.insert((*name).to_owned(), info);
+        }
+        let outputs = Outputs { infos: &infos, paths: &build.outputs, inputs: &inputs };
+        if let Err(error) = outputs.check(&attributes) {
+            for info in infos.values() {
+                remove_tree(&self.store.real_path(&info.path))?;
+            }
+            return Err(error);
+        }
+        let infos: Vec<ValidPathInfo> = infos.into_values().collect();
+        self.store.register(&infos)?;
+        let size = infos.iter().map(|info| info.nar_size).sum();
+        for info in infos {
+            self.valid.add(info);
+        }
+        Ok(Done::Built(size))
+    }
+
+    /// Locks the outputs of a build, in the order of their paths; returns those that have to be made, by name.
+    fn begin<'build>(&self, build: &'build PlannedBuild) -> Result<BTreeMap<&'build str, Unfinished<'_>>> {
+        let mut outputs: Vec<(&str, &StorePath)> =
+            build.outputs.iter().map(|(name, path)| (name.as_str(), path)).collect();
+        outputs.sort_by_key(|(_, path)| *path);
+        let mut unfinished = BTreeMap::new();
+        for (name, path) in outputs {
+            match self.store.begin(path)? {
+                Begin::Valid(info) => {
+                    self.valid.add(info);
+                }
+                Begin::Unfinished(output) => {
+                    unfinished.insert(name, output);
+                }
+            }
+        }
+        Ok(unfinished)
+    }
+
+    /// Checks, hashes and scans an output, and puts it into place.
+    fn finish(
+        &self,
+        build: &PlannedBuild,
+        inputs: &Inputs,
+        name: &str,
+        output: &mut Unfinished<'_>,
+        hashed: Option<(Hash, u64)>,
+        discards_references: bool,
+    ) -> Result<ValidPathInfo> {
+        let address = match build.derivation.fixed_output() {
+            Some((method, hash, _)) if name == "out" => Some(verify(build, method, hash, output.place())?),
+            _ => None,
         };
         // Whoever discards references does so to keep an image from holding on to what is in it.
-        let discards = attributes.discards_references("out");
         let mut info = match hashed {
-            Some((hash, size)) if discards => unfinished.finish_hashed(hash, size)?,
-            _ if discards => unfinished.finish([])?,
-            _ => unfinished.finish(inputs.closure().map(|info| &info.path).chain([path]))?,
+            Some((hash, size)) if discards_references => output.finish_hashed(hash, size)?,
+            _ if discards_references => output.finish([])?,
+            _ => output.finish(inputs.closure().map(|info| &info.path).chain(build.outputs.values()))?,
         };
         if address.is_some() && !info.references.is_empty() {
-            return Err(Error::FixedOutputReferences { path: self.store.directory().display(path) });
+            let path = self.store.directory().display(output.path());
+            remove_tree(&self.store.real_path(output.path()))?;
+            return Err(Error::FixedOutputReferences { path });
         }
         info.deriver = Some(build.derivation_path.clone());
         info.content_address = address;
-        self.store.register(std::slice::from_ref(&info))?;
-        let size = info.nar_size;
-        self.valid.add(info);
-        Ok(Done::Built(size))
+        Ok(info)
     }
 
     /// How large a build is among those of its kind: the bytes of a package that is to be unpacked. An order for builds, so what
     /// cannot be found out counts as nothing.
     pub(super) fn weight(&self, build: &PlannedBuild) -> u64 {
-        if build.builder != InProcess::UnpackDeb {
+        if !(build.builder == InProcess::UnpackDeb) {
             return 0;
         }
         let paths = self.direct_inputs(&build.derivation).unwrap_or_default();

@@ -9,6 +9,7 @@ use crate::builders::{
     UnpackDeb, WriteFile, parse_attributes,
 };
 use crate::error::{Error, Result};
+use crate::realise::machine::Machine;
 
 /// A builder that runs inside the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -33,20 +34,82 @@ pub enum InProcess {
     WriteFile,
 }
 
+/// What makes a derivation's outputs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Builder {
+    /// A builder that runs inside the process.
+    InProcess(InProcess),
+    /// A program of the derivation's own, in a sandbox.
+    Sandboxed,
+}
+
+impl Builder {
+    /// The builder of a derivation.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub fn of(derivation: &Derivation, machine: &Machine) -> Result<Self, Unbuildable> {
+        if derivation.builder.starts_with(b"builtin:") {
+            return InProcess::of(derivation).map(Builder::InProcess);
+        }
+        if derivation.outputs.values().any(|output| output.path().is_none()) {
+            return Err(Unbuildable::FloatingOutputs);
+        }
+        machine.check(derivation)?;
+        Ok(Builder::Sandboxed)
+    }
+
+    /// The builder's name, for people.
+    pub fn name(self) -> &'static str {
+        match self {
+            Builder::InProcess(builder) => builder.name(),
+            Builder::Sandboxed => "a program in a sandbox",
+        }
+    }
+
+    /// Whether the builder is one of this process that waits for the network rather than for the processor.
+    pub fn is_fetch(self) -> bool {
+        self == InProcess::FetchUrl
+    }
+
+    /// Roughly how long a build takes, to begin early what much waits for: in tenths of a second for a usual host.
+    pub(super) fn cost(self) -> u32 {
+        match self {
+            Builder::InProcess(builder) => builder.cost(),
+            // Nobody knows; most are compilations.
+            Builder::Sandboxed => 100,
+        }
+    }
+}
+
+impl PartialEq<InProcess> for Builder {
+    fn eq(&self, other: &InProcess) -> bool {
+        *self == Builder::InProcess(*other)
+    }
+}
+
 /// Why a derivation cannot be built.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unbuildable {
-    /// Its builder is a program.
-    #[error(
-        "its builder '{builder}' is a program for {system}, which would have to run in a sandbox; only builders inside \
-         the process ('builtin:…') can be run"
-    )]
-    NeedsSandbox {
-        /// The program.
-        builder: String,
-        /// The platform that it runs on.
+    /// Its builder is a program for another kind of machine.
+    #[error("it needs a '{system}' machine; this one builds for {}", machine.join(", "))]
+    OtherSystem {
+        /// The platform that the builder runs on.
         system: String,
+        /// The platforms of this machine.
+        machine: Vec<String>,
     },
+    /// It demands something of the machine (`requiredSystemFeatures`).
+    #[error("it needs a machine with the features {}; this one has {}", missing.join(", "), listed(machine))]
+    MissingFeatures {
+        /// The features that this machine lacks.
+        missing: Vec<String>,
+        /// The features of this machine.
+        machine: Vec<String>,
+    },
+    /// It demands to be built without a sandbox (`__noChroot`).
+    #[error("it has '__noChroot' set and demands to be built without a sandbox, which is not done here")]
+    WithoutSandbox,
     /// It stands for a package that the lock file does not have yet.
     #[error("it stands for a Debian package that is not locked yet; run 'hostwright lock'")]
     NeedsLock,
@@ -68,6 +131,10 @@ pub enum Unbuildable {
     /// Only an output whose hash is known in advance may come from the network.
     #[error("'builtin:fetchurl' needs a derivation whose output hash is given")]
     FetchWithoutHash,
+}
+
+fn listed(features: &[String]) -> String {
+    if features.is_empty() { String::from("none") } else { features.join(", ") }
 }
 
 impl InProcess {
@@ -111,9 +178,6 @@ impl InProcess {
         if derivation.outputs.values().any(|output| output.path().is_none()) {
             return Err(Unbuildable::FloatingOutputs);
         }
-        if !builder.starts_with("builtin:") {
-            return Err(Unbuildable::NeedsSandbox { builder, system: text(&derivation.system) });
-        }
         let known = Self::ALL.into_iter().find(|known| known.name() == builder);
         let known = known.ok_or(Unbuildable::UnknownBuilder { builder })?;
         if derivation.outputs.len() != 1 || !derivation.outputs.contains_key("out") {
@@ -123,11 +187,6 @@ impl InProcess {
             return Err(Unbuildable::FetchWithoutHash);
         }
         Ok(known)
-    }
-
-    /// Whether the builder waits for the network rather than for the processor.
-    pub fn is_fetch(self) -> bool {
-        self == InProcess::FetchUrl
     }
 
     /// Roughly how long a build takes, to begin early what much waits for: in tenths of a second for a usual host.

@@ -22,6 +22,8 @@ pub struct BuildFailure {
     pub builder: &'static str,
     /// The whole log, on disk.
     pub log: Option<PathBuf>,
+    /// The log's last lines, 25 at most.
+    pub log_tail: Vec<String>,
     /// The cause.
     #[source]
     pub cause: Box<Error>,

@@ -7,7 +7,8 @@ use nix_store::{Derivation, LocalStore, StorePath};
 use serde::{Serialize, Serializer};
 
 use crate::error::{Error, Result};
-use crate::realise::builder::InProcess;
+use crate::realise::builder::Builder;
+use crate::realise::machine::Machine;
 use crate::realise::valid_paths::ValidPaths;
 
 /// A derivation and those of its outputs that somebody wants.
@@ -49,7 +50,7 @@ pub struct PlannedBuild {
     pub name: String,
     /// What builds it.
     #[serde(serialize_with = "serialize_builder")]
-    pub builder: InProcess,
+    pub builder: Builder,
     /// Its outputs by name.
     #[serde(serialize_with = "serialize_outputs")]
     pub outputs: BTreeMap<String, StorePath>,
@@ -111,7 +112,16 @@ impl fmt::Display for Plan {
 /// [`Error::CannotBuild`] for a derivation that would have to be built and cannot be; a derivation that is not there or
 /// malformed; [`Error::NoSuchOutput`].
 pub fn plan(store: &LocalStore, wanted: &[Wanted]) -> Result<Plan> {
+    plan_on(&Machine::this(), store, wanted)
+}
+
+/// As [`plan`], for what `machine` can build.
+///
+/// # Errors
+/// As for [`plan`].
+pub fn plan_on(machine: &Machine, store: &LocalStore, wanted: &[Wanted]) -> Result<Plan> {
     let mut planner = Planner {
+        machine,
         store,
         valid: ValidPaths::new(store),
         derivations: HashMap::new(),
@@ -132,6 +142,7 @@ pub fn plan(store: &LocalStore, wanted: &[Wanted]) -> Result<Plan> {
 }
 
 struct Planner<'store> {
+    machine: &'store Machine,
     store: &'store LocalStore,
     valid: ValidPaths<'store>,
     derivations: HashMap<StorePath, Derivation>,
@@ -205,7 +216,7 @@ impl Planner<'_> {
 
     fn leave(&mut self, path: StorePath) -> Result<()> {
         let derivation = self.derivation(&path)?.clone();
-        let builder = InProcess::of(&derivation)
+        let builder = Builder::of(&derivation, self.machine)
             .map_err(|cause| Error::CannotBuild { derivation: path.base_name().to_owned(), cause })?;
         let names: BTreeSet<String> = derivation.outputs.keys().cloned().collect();
         let outputs = output_paths(&path, &derivation, &names)?;
@@ -259,7 +270,7 @@ fn serialize_path<S: Serializer>(path: &StorePath, serializer: S) -> Result<S::O
     serializer.serialize_str(path.base_name())
 }
 
-fn serialize_builder<S: Serializer>(builder: &InProcess, serializer: S) -> Result<S::Ok, S::Error> {
+fn serialize_builder<S: Serializer>(builder: &Builder, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(builder.name())
 }
 

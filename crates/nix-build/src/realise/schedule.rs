@@ -18,6 +18,7 @@ use crate::realise::observer::{BuildObserver, Outcome};
 use crate::realise::plan::{BuildId, Plan, PlannedBuild};
 use crate::realise::scratch::Scratch;
 use crate::realise::valid_paths::ValidPaths;
+use crate::sandbox::SandboxSettings;
 
 /// Downloads side by side: enough to hide latency, few enough for one mirror.
 const DOWNLOADS: usize = 12;
@@ -32,6 +33,26 @@ pub struct Settings {
     pub keep_going: bool,
     /// The network, if builds may use it.
     pub network: Option<Network>,
+    /// Processors that one build may use (`NIX_BUILD_CORES`); 0 for all.
+    pub cores: usize,
+    /// How long the builder of a sandboxed build may run.
+    pub timeout: Option<Duration>,
+    /// How long it may print nothing.
+    pub max_silent_time: Option<Duration>,
+    /// Whether the build directories of failed builds are kept; their logs say where.
+    pub keep_failed: bool,
+    /// What of the machine sandboxes may have.
+    pub sandbox: SandboxSettings,
+}
+
+impl Settings {
+    /// How many processors one build may use.
+    pub(super) fn cores_or_all(&self) -> usize {
+        match self.cores {
+            0 => thread::available_parallelism().map_or(1, usize::from),
+            cores => cores,
+        }
+    }
 }
 
 impl Default for Settings {
@@ -41,6 +62,11 @@ impl Default for Settings {
             max_downloads: DOWNLOADS,
             keep_going: false,
             network: None,
+            cores: 0,
+            timeout: None,
+            max_silent_time: None,
+            keep_failed: false,
+            sandbox: SandboxSettings::default(),
         }
     }
 }
@@ -76,7 +102,7 @@ pub fn realise(
         store,
         valid: ValidPaths::new(store),
         scratch: Scratch::create(store.root())?,
-        network: settings.network.as_ref(),
+        settings,
         cancellation: cancellation.child(),
     };
     let scheduler = Scheduler {
@@ -234,6 +260,7 @@ impl Scheduler<'_> {
         let result = self.run.build(build, &log, &|| self.observer.hashing(id));
         match result {
             Ok(done) => {
+                log.finish();
                 let outcome = match done {
                     Done::Built(nar_size) => Outcome::Built { nar_size },
                     Done::AlreadyValid => Outcome::AlreadyValid,
@@ -243,6 +270,7 @@ impl Scheduler<'_> {
             }
             // Work that was stopped is no failure of its own.
             Err(Error::Cancelled) => {
+                log.finish();
                 self.observer.finished(id, build, &Outcome::Skipped, begin.elapsed());
                 let mut state = self.lock();
                 state.ended[id] = true;
@@ -255,7 +283,8 @@ impl Scheduler<'_> {
                     derivation: build.derivation_path.clone(),
                     name: build.name.clone(),
                     builder: build.builder.name(),
-                    log: log.written(),
+                    log: log.finish(),
+                    log_tail: log.tail(),
                     cause: Box::new(cause),
                 };
                 self.observer.finished(id, build, &Outcome::Failed(&failure), begin.elapsed());

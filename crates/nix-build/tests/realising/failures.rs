@@ -1,11 +1,11 @@
 //! What happens when builds fail, are called off, or cannot be done.
 
-use std::fs;
 use std::sync::Mutex;
 use std::time::Duration;
 
 use nix_build::realise::{
-    BuildId, BuildObserver, FailureKind, NoObserver, Outcome, PlannedBuild, Settings, Wanted, plan, realise,
+    BuildId, BuildObserver, FailureKind, NoObserver, Outcome, PlannedBuild, Settings, Wanted, plan, read_log,
+    realise,
 };
 use nix_build::{Cancellation, Error};
 use nix_store::DerivationOutput;
@@ -47,7 +47,8 @@ fn keep_going_builds_all_that_does_not_wait_for_the_failure() {
     let Error::Failed { failures, skipped } = &error else { panic!("{error}") };
     assert_eq!((failures.len(), *skipped), (1, 2));
     assert_eq!(error.to_string(), "1 build failed; 2 others not done");
-    let log = fs::read_to_string(failures[0].log.as_ref().unwrap()).unwrap();
+    let log = read_log(store.store.root(), &failures[0].derivation).unwrap().unwrap();
+    let log = String::from_utf8(log).unwrap();
     assert!(log.contains("`txt`"), "{log}");
     let mut outcomes = record.0.into_inner().unwrap();
     outcomes.sort();
@@ -71,7 +72,7 @@ fn what_cannot_be_built_is_said_before_anything_is_built() {
     let unknown = store.write("unknown", "builtin:other", json!({}), &[&fine]);
     let fetch = store.write("fetch", "builtin:fetchurl", json!({ "url": "http://x.example/" }), &[&fine]);
     for (written, message, kind) in [
-        (&shell, "sandbox", FailureKind::Build),
+        (&shell, "'builtin' machine", FailureKind::Build),
         (&unlocked, "lock", FailureKind::Lock),
         (&unknown, "builtin:other", FailureKind::Build),
         (&fetch, "hash", FailureKind::Build),
