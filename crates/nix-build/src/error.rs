@@ -331,6 +331,25 @@ pub enum Error {
         /// Whether the closure counts.
         with_closure: bool,
     },
+    /// A plan wants to fetch paths, and there is nobody to fetch them from.
+    #[error("'{path}' is to be fetched, and there is no substituter")]
+    NoSubstituter {
+        /// The first of these paths.
+        path: String,
+    },
+    /// A path that was offered could not be had.
+    #[error(
+        "cannot fetch '{path}'{}; with '--fallback' it is built instead",
+        if *others == 0 { String::new() } else { format!(" and {others} others") }
+    )]
+    SubstitutionFailed {
+        /// The path.
+        path: String,
+        /// How many others could not be had, either.
+        others: usize,
+        /// Why.
+        source: crate::realise::SubstitutionError,
+    },
     /// A `.deb` cannot be unpacked.
     #[error(transparent)]
     Debian(#[from] debian::Error),

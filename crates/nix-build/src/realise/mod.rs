@@ -1,7 +1,8 @@
 //! Realising derivations: from what is wanted to valid store paths.
 //!
-//! First a [`Plan`] is made, which reads and decides and changes nothing: which derivations have to be built, by what, in what
-//! order. [`realise`] carries it out. Builds and downloads run side by side, each kind with its own limit, those first that
+//! First a [`Plan`] is made, which reads and decides and changes nothing. An output is valid already, or a [`Substituter`] has
+//! it, or it is built: by what, after what. [`realise`] carries it out. What can be had comes first; what could not after
+//! all is built, with one warning. Builds and downloads run side by side, each kind with its own limit, those first that
 //! the most work waits for; every output becomes valid by itself as soon as it is complete, so whatever ends a run, the next one
 //! goes on where it stopped.
 
@@ -11,11 +12,14 @@ mod failure;
 mod log_file;
 mod machine;
 mod observer;
+mod offers;
 mod output_checks;
 mod plan;
 mod sandboxed;
 mod schedule;
 mod scratch;
+mod substitute;
+mod substituter;
 mod valid_paths;
 
 pub use builder::{Builder, InProcess, Unbuildable};
@@ -23,5 +27,6 @@ pub use failure::{BuildFailure, FailureKind};
 pub use log_file::{log_path, read_log};
 pub use machine::Machine;
 pub use observer::{BuildObserver, NoObserver, Outcome};
-pub use plan::{BuildId, Plan, PlannedBuild, Wanted, WantedOutputs, plan, plan_on};
+pub use plan::{BuildId, Plan, PlannedBuild, PlannedSubstitution, Wanted, WantedOutputs, plan, plan_by};
 pub use schedule::{Realised, Settings, realise};
+pub use substituter::{Means, Substitutable, Substituter, SubstitutionError};

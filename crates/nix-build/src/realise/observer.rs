@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::realise::failure::BuildFailure;
-use crate::realise::plan::{BuildId, Plan, PlannedBuild};
+use crate::realise::plan::{BuildId, Plan, PlannedBuild, PlannedSubstitution};
 
 /// How a build ended.
 #[derive(Debug)]
@@ -23,9 +23,29 @@ pub enum Outcome<'failure> {
 
 /// Is told what happens. Calls come from several threads at once, and often: they must return quickly.
 pub trait BuildObserver: Sync {
-    /// What is going to be done. Comes first, once.
+    /// What is going to be done. Comes first, and again if substitution failed and other things have to be done.
     fn planned(&self, plan: &Plan) {
         let _ = plan;
+    }
+
+    /// Something is odd, and the work goes on.
+    fn warning(&self, text: &str) {
+        let _ = text;
+    }
+
+    /// A path is being fetched from a substituter.
+    fn substitution_started(&self, substitution: &PlannedSubstitution) {
+        let _ = substitution;
+    }
+
+    /// How far that is: bytes that have come, and all there are if that is known.
+    fn substitution_progress(&self, substitution: &PlannedSubstitution, done: u64, total: Option<u64>) {
+        let _ = (substitution, done, total);
+    }
+
+    /// The path is valid now, or could not be had.
+    fn substitution_finished(&self, substitution: &PlannedSubstitution, succeeded: bool) {
+        let _ = (substitution, succeeded);
     }
 
     /// A build begins.

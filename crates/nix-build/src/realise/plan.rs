@@ -9,6 +9,8 @@ use serde::{Serialize, Serializer};
 use crate::error::{Error, Result};
 use crate::realise::builder::Builder;
 use crate::realise::machine::Machine;
+use crate::realise::offers::Offers;
+use crate::realise::substituter::Means;
 use crate::realise::valid_paths::ValidPaths;
 
 /// A derivation and those of its outputs that somebody wants.
@@ -64,10 +66,30 @@ pub struct PlannedBuild {
     pub derivation: Derivation,
 }
 
-/// What has to be built, each after what it waits for. A value: it can be shown, compared, and carried out.
+/// One store path that a substituter has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PlannedSubstitution {
+    /// The path.
+    #[serde(serialize_with = "serialize_path")]
+    pub path: StorePath,
+    /// Its size in the store, in bytes.
+    pub nar_size: u64,
+    /// How many bytes have to be transferred, if that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub download_size: Option<u64>,
+    /// The substitutions that must be finished before, by their places.
+    pub waits_for: Vec<usize>,
+}
+
+/// What has to be had from elsewhere and what has to be built, each after what it waits for, in this order. A value: it can be
+/// shown, compared, and carried out.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Plan {
+    /// What is fetched from a substituter.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub substitutions: Vec<PlannedSubstitution>,
     /// The builds.
     pub builds: Vec<PlannedBuild>,
     /// The outputs that are wanted in the end, by derivation, valid already or not.
@@ -78,7 +100,7 @@ pub struct Plan {
 impl Plan {
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
-        self.builds.is_empty()
+        self.builds.is_empty() && self.substitutions.is_empty()
     }
 
     /// The downloads.
@@ -102,7 +124,22 @@ impl fmt::Display for Plan {
                 .try_for_each(|build| writeln!(formatter, "  {}", build.derivation_path.base_name()))
         };
         list(built, "derivation", "built")?;
-        list(fetched, "file", "fetched")
+        list(fetched, "file", "fetched")?;
+        match self.substitutions.len() {
+            0 => return Ok(()),
+            1 => write!(formatter, "this path will be fetched")?,
+            count => write!(formatter, "these {count} paths will be fetched")?,
+        }
+        let mebibytes = |bytes: u64| bytes as f64 / f64::from(1 << 20);
+        let download: u64 = self.substitutions.iter().filter_map(|path| path.download_size).sum();
+        let size: u64 = self.substitutions.iter().map(|path| path.nar_size).sum();
+        writeln!(
+            formatter,
+            " ({:.2} MiB to download, {:.2} MiB unpacked):",
+            mebibytes(download),
+            mebibytes(size)
+        )?;
+        self.substitutions.iter().try_for_each(|path| writeln!(formatter, "  {}", path.path))
     }
 }
 
@@ -112,22 +149,42 @@ impl fmt::Display for Plan {
 /// [`Error::CannotBuild`] for a derivation that would have to be built and cannot be; a derivation that is not there or
 /// malformed; [`Error::NoSuchOutput`].
 pub fn plan(store: &LocalStore, wanted: &[Wanted]) -> Result<Plan> {
-    plan_on(&Machine::this(), store, wanted)
+    plan_by(&Means::default(), store, wanted)
 }
 
-/// As [`plan`], for what `machine` can build.
+/// Decides by what `means` the wanted outputs can become valid: what is not valid and can be had from the substituter is, and
+/// what cannot is built. What somebody else has is asked for in few questions, a level of the derivations' graph each.
 ///
 /// # Errors
 /// As for [`plan`].
-pub fn plan_on(machine: &Machine, store: &LocalStore, wanted: &[Wanted]) -> Result<Plan> {
+pub fn plan_by(means: &Means, store: &LocalStore, wanted: &[Wanted]) -> Result<Plan> {
+    plan_without(&BTreeSet::new(), means, store, wanted)
+}
+
+/// As [`plan_by`], without the paths that turned out not to be had.
+pub(super) fn plan_without(
+    unavailable: &BTreeSet<StorePath>,
+    means: &Means,
+    store: &LocalStore,
+    wanted: &[Wanted],
+) -> Result<Plan> {
+    let valid = ValidPaths::new(store);
     let mut planner = Planner {
-        machine,
+        machine: &means.machine,
         store,
-        valid: ValidPaths::new(store),
+        offers: Offers::new(
+            means.substituter.as_deref().map(|substituter| substituter as _),
+            &valid,
+            unavailable,
+        ),
+        valid: &valid,
         derivations: HashMap::new(),
         places: HashMap::new(),
         builds: Vec::new(),
+        substitutions: Vec::new(),
+        substitution_places: HashMap::new(),
     };
+    planner.ask(wanted)?;
     let mut outputs_wanted = Vec::new();
     for Wanted { derivation: path, outputs } in wanted {
         let derivation = planner.derivation(path)?.clone();
@@ -138,17 +195,20 @@ pub fn plan_on(machine: &Machine, store: &LocalStore, wanted: &[Wanted]) -> Resu
         planner.visit(path, &names)?;
         outputs_wanted.push((path.clone(), output_paths(path, &derivation, &names)?));
     }
-    Ok(Plan { builds: planner.builds, wanted: outputs_wanted })
+    Ok(Plan { substitutions: planner.substitutions, builds: planner.builds, wanted: outputs_wanted })
 }
 
 struct Planner<'store> {
     machine: &'store Machine,
     store: &'store LocalStore,
-    valid: ValidPaths<'store>,
+    valid: &'store ValidPaths<'store>,
+    offers: Offers<'store>,
     derivations: HashMap<StorePath, Derivation>,
     /// Finished visits: the build's place, or none if nothing is to be built.
     places: HashMap<StorePath, Option<BuildId>>,
     builds: Vec<PlannedBuild>,
+    substitutions: Vec<PlannedSubstitution>,
+    substitution_places: HashMap<StorePath, usize>,
 }
 
 /// A derivation whose inputs are being visited.
@@ -164,6 +224,92 @@ impl Planner<'_> {
             self.derivations.insert(path.clone(), derivation);
         }
         Ok(&self.derivations[path])
+    }
+
+    /// Asks for the outputs of a level of derivations at once; those below what can be had are not looked at.
+    fn ask(&mut self, wanted: &[Wanted]) -> Result<()> {
+        if !self.offers.is_open() {
+            return Ok(());
+        }
+        let mut level: Vec<(StorePath, Option<BTreeSet<String>>)> = wanted
+            .iter()
+            .map(|wanted| match &wanted.outputs {
+                WantedOutputs::All => (wanted.derivation.clone(), None),
+                WantedOutputs::Named(names) => (wanted.derivation.clone(), Some(names.clone())),
+            })
+            .collect();
+        let mut seen: BTreeSet<(StorePath, Option<BTreeSet<String>>)> = BTreeSet::new();
+        while !level.is_empty() {
+            level.retain(|asked| seen.insert(asked.clone()));
+            let mut outputs: Vec<BTreeSet<StorePath>> = Vec::new();
+            let mut questions = BTreeSet::new();
+            for (path, names) in &level {
+                let derivation = self.derivation(path)?;
+                let may_be_had = may_be_substituted(derivation);
+                let is_wanted = |name: &String| names.as_ref().is_none_or(|names| names.contains(name));
+                let paths: BTreeSet<StorePath> = derivation
+                    .outputs
+                    .iter()
+                    .filter(|(name, _)| is_wanted(name))
+                    .filter_map(|(_, output)| output.path().cloned())
+                    .collect();
+                if may_be_had {
+                    questions.extend(paths.iter().cloned());
+                }
+                outputs.push(paths);
+            }
+            self.offers.ask(questions)?;
+            let mut next = Vec::new();
+            for ((path, _), outputs) in level.into_iter().zip(outputs) {
+                let mut all = true;
+                for output in &outputs {
+                    all = all && (self.valid.get(output)?.is_some() || self.offers.get(output)?.is_some());
+                }
+                if !all {
+                    let inputs = self.derivation(&path)?.input_drvs.clone();
+                    next.extend(inputs.into_iter().map(|(input, names)| (input, Some(names))));
+                }
+            }
+            level = next;
+        }
+        Ok(())
+    }
+
+    /// Plans to fetch a path and what it refers to, these first, unless it is valid.
+    fn substitute(&mut self, path: &StorePath) -> Result<()> {
+        let mut pending = vec![path.clone()];
+        while let Some(next) = pending.last().cloned() {
+            if self.substitution_places.contains_key(&next) || self.valid.get(&next)?.is_some() {
+                pending.pop();
+                continue;
+            }
+            let Some(offer) = self.offers.get(&next)?.cloned() else {
+                return Err(nix_store::Error::NotValid { path: next.base_name().to_owned() }.into());
+            };
+            let mut waits_for = Vec::new();
+            let mut unplanned = Vec::new();
+            for reference in offer.references.into_iter().filter(|reference| *reference != next) {
+                match self.substitution_places.get(&reference) {
+                    Some(place) => waits_for.push(*place),
+                    None if self.valid.get(&reference)?.is_some() => {}
+                    None => unplanned.push(reference),
+                }
+            }
+            if unplanned.is_empty() {
+                pending.pop();
+                self.substitution_places.insert(next.clone(), self.substitutions.len());
+                let (nar_size, download_size) = (offer.nar_size, offer.download_size);
+                self.substitutions.push(PlannedSubstitution {
+                    path: next,
+                    nar_size,
+                    download_size,
+                    waits_for,
+                });
+            } else {
+                pending.extend(unplanned);
+            }
+        }
+        Ok(())
     }
 
     /// Plans the build of a derivation and of what it needs, without recursion: chains of derivations can be long.
@@ -202,11 +348,19 @@ impl Planner<'_> {
         let outputs = output_paths(&path, derivation, names)?;
         let inputs: Vec<_> =
             derivation.input_drvs.iter().map(|(input, names)| (input.clone(), names.clone())).collect();
-        let mut all_valid = true;
-        for output in outputs.values() {
-            all_valid = all_valid && self.valid.get(output)?.is_some();
+        let may_be_had = may_be_substituted(derivation) && self.offers.is_open();
+        let mut missing = Vec::new();
+        for output in outputs.into_values() {
+            if self.valid.get(&output)?.is_none() {
+                missing.push(output);
+            }
         }
-        if all_valid {
+        let mut can_be_had = may_be_had || missing.is_empty();
+        for output in &missing {
+            can_be_had = can_be_had && self.offers.get(output)?.is_some();
+        }
+        if can_be_had {
+            missing.iter().try_for_each(|output| self.substitute(output))?;
             self.places.insert(path, None);
         } else {
             open.push(Open { path, inputs: inputs.into_iter() });
@@ -238,6 +392,13 @@ impl Planner<'_> {
         });
         Ok(())
     }
+}
+
+/// Whether others may have made the outputs (`allowSubstitutes`); what is quicker made than fetched says that they may not.
+fn may_be_substituted(derivation: &Derivation) -> bool {
+    let attributes = crate::builders::Attributes::of(derivation, &nix_store::StoreDir::default());
+    let text = attributes.ok().and_then(|attributes| attributes.text("allowSubstitutes"));
+    text.is_none_or(|text| text == "1")
 }
 
 /// The addresses of a download, for people; a malformed derivation shows when it is built.

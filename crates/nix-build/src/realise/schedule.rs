@@ -1,7 +1,8 @@
 //! Carrying out a plan on several threads.
 
+use std::borrow::Cow;
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -15,8 +16,10 @@ use crate::realise::build::{Done, Run};
 use crate::realise::failure::BuildFailure;
 use crate::realise::log_file::LogFile;
 use crate::realise::observer::{BuildObserver, Outcome};
-use crate::realise::plan::{BuildId, Plan, PlannedBuild};
+use crate::realise::plan::{BuildId, Plan, PlannedBuild, Wanted, WantedOutputs, plan_without};
 use crate::realise::scratch::Scratch;
+use crate::realise::substitute::Substitution;
+use crate::realise::substituter::Means;
 use crate::realise::valid_paths::ValidPaths;
 use crate::sandbox::SandboxSettings;
 
@@ -43,6 +46,10 @@ pub struct Settings {
     pub keep_failed: bool,
     /// What of the machine sandboxes may have.
     pub sandbox: SandboxSettings,
+    /// By what the plan was made.
+    pub means: Means,
+    /// Whether what a substituter offered and could not give is built instead; otherwise that is an error.
+    pub fallback: bool,
 }
 
 impl Settings {
@@ -67,6 +74,8 @@ impl Default for Settings {
             max_silent_time: None,
             keep_failed: false,
             sandbox: SandboxSettings::default(),
+            means: Means::default(),
+            fallback: true,
         }
     }
 }
@@ -78,6 +87,8 @@ pub struct Realised {
     pub outputs: Vec<(StorePath, BTreeMap<String, StorePath>)>,
     /// How many derivations were built by this run, downloads included.
     pub built: usize,
+    /// How many paths were fetched from a substituter.
+    pub substituted: usize,
 }
 
 /// Carries out a plan. May be called by several threads and processes with one store: what two of them need is made by one.
@@ -94,10 +105,11 @@ pub fn realise(
 ) -> Result<Realised> {
     observer.planned(plan);
     if plan.is_empty() {
-        return Ok(Realised { outputs: plan.wanted.clone(), built: 0 });
+        return Ok(Realised { outputs: plan.wanted.clone(), built: 0, substituted: 0 });
     }
     let _guard = store.hold_off_collection()?;
     store.remove_leftovers()?;
+    let (plan, substituted) = substitute(store, plan, settings, observer, cancellation)?;
     let run = Run {
         store,
         valid: ValidPaths::new(store),
@@ -106,11 +118,11 @@ pub fn realise(
         cancellation: cancellation.child(),
     };
     let scheduler = Scheduler {
-        plan,
+        plan: &plan,
         observer,
         keep_going: settings.keep_going,
         run: &run,
-        state: Mutex::new(State::of(plan, &run)),
+        state: Mutex::new(State::of(&plan, &run)),
         changed: Condvar::new(),
     };
     thread::scope(|scope| {
@@ -122,7 +134,59 @@ pub fn realise(
             scope.spawn(|| scheduler.work(Queue::Fetch));
         }
     });
-    scheduler.conclude(cancellation)
+    let realised = scheduler.conclude(cancellation)?;
+    Ok(Realised { substituted, ..realised })
+}
+
+/// Fetches what a plan wants to have from a substituter. Returns what is to be built then: the plan's builds, or, where
+/// something could not be had, those of another plan that does without it.
+fn substitute<'plan>(
+    store: &LocalStore,
+    plan: &'plan Plan,
+    settings: &Settings,
+    observer: &dyn BuildObserver,
+    cancellation: &Cancellation,
+) -> Result<(Cow<'plan, Plan>, usize)> {
+    let mut plan = Cow::Borrowed(plan);
+    let mut substituted = 0;
+    let mut unavailable = BTreeSet::new();
+    while !plan.substitutions.is_empty() {
+        let Some(substituter) = settings.means.substituter.as_deref() else {
+            return Err(Error::NoSubstituter { path: plan.substitutions[0].path.base_name().to_owned() });
+        };
+        let substitution = Substitution { store, plan: &plan, substituter, observer, cancellation };
+        let failures = substitution.run(settings.max_downloads)?;
+        let wanted = plan.substitutions.iter().map(|substitution| &substitution.path);
+        for path in wanted {
+            substituted += usize::from(store.is_valid(path)?);
+        }
+        if failures.is_empty() {
+            break;
+        }
+        let others = failures.len() - 1;
+        let mut failures = failures.into_iter();
+        let Some((path, source)) = failures.next() else { break };
+        if !settings.fallback {
+            return Err(Error::SubstitutionFailed { path: path.base_name().to_owned(), others, source });
+        }
+        observer.warning(&format!(
+            "{path} could not be fetched ({source}){}; building instead",
+            if others == 0 { String::new() } else { format!(", nor could {others} more") }
+        ));
+        unavailable.insert(path);
+        unavailable.extend(failures.map(|(path, _)| path));
+        let wanted: Vec<Wanted> = plan
+            .wanted
+            .iter()
+            .map(|(derivation, outputs)| Wanted {
+                derivation: derivation.clone(),
+                outputs: WantedOutputs::Named(outputs.keys().cloned().collect()),
+            })
+            .collect();
+        plan = Cow::Owned(plan_without(&unavailable, &settings.means, store, &wanted)?);
+        observer.planned(&plan);
+    }
+    Ok((plan, substituted))
 }
 
 /// Which kind of work a thread does.
@@ -332,7 +396,7 @@ impl Scheduler<'_> {
         }
         cancellation.check()?;
         if state.failures.is_empty() {
-            return Ok(Realised { outputs: self.plan.wanted.clone(), built: state.built });
+            return Ok(Realised { outputs: self.plan.wanted.clone(), built: state.built, substituted: 0 });
         }
         let skipped = self.plan.builds.len() - state.built - state.failures.len();
         Err(Error::Failed { failures: state.failures, skipped })

@@ -14,4 +14,5 @@ mod endings;
 mod isolation;
 mod outputs;
 mod shell;
+mod substitution;
 mod surroundings;
