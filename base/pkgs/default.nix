@@ -55,13 +55,6 @@ let
       # By this the module system knows a package set.
       _type = "pkgs";
 
-      stdenv = {
-        inherit buildPlatform hostPlatform;
-        targetPlatform = hostPlatform;
-        inherit (hostPlatform) system isLinux isx86_64 isAarch64 isAarch32 isi686;
-        isDarwin = false;
-      };
-
       # The same set for the machine that builds: what runs while building, and QEMU.
       buildPackages =
         if hostPlatform.system == buildPlatform.system then final else importWith { crossSystem = null; };
@@ -90,6 +83,7 @@ let
   layers = [
     (import ./top-level/debian-names.nix { inherit lib; })
     platforms
+    (import ./stdenv)
     (import ./build-support)
     (import ./top-level/linux-kernels.nix)
     (import ./top-level/vm-tools.nix)

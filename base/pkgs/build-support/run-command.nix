@@ -1,40 +1,29 @@
-# A derivation that runs a shell script of the user's. It is for the sandbox,
-# which has a `/bin/sh`; the packages named in `nativeBuildInputs` are on PATH.
+# Derivations that run a shell script of the user's in the sandbox, with
+# Debian's shell tools, or its compilers too.
 { lib, pkgs, ... }:
 
 let
-  runCommand =
-    name: environment: script:
-    let
-      inputs = environment.nativeBuildInputs or [ ] ++ environment.buildInputs or [ ];
-      variables = removeAttrs environment [
-        "meta"
-        "passthru"
-        "nativeBuildInputs"
-        "buildInputs"
-      ];
-      meta = environment.meta or { };
-      passthru = environment.passthru or { };
-    in
-    lib.extendDerivation true (passthru // { inherit meta passthru; }) (
-      derivation (
-        variables
-        // {
-          inherit name;
-          inherit (pkgs.stdenv.buildPlatform) system;
-          builder = "/bin/sh";
-          args = [
-            "-ec"
-            "export PATH=\"$buildPath:/usr/bin:/bin\"; eval \"$buildCommand\""
-          ];
-          buildPath = lib.makeBinPath inputs;
-          buildCommand = script;
-        }
-      )
+  runWith =
+    stdenv: name: environment: script:
+    stdenv.mkDerivation (
+      {
+        inherit name;
+        buildCommand = script;
+        passAsFile = [ "buildCommand" ] ++ environment.passAsFile or [ ];
+        enableParallelBuilding = true;
+      }
+      // removeAttrs environment [ "passAsFile" ]
     );
+  # Quicker made than asked for.
+  local = environment: environment // {
+    preferLocalBuild = true;
+    allowSubstitutes = false;
+  };
+  runCommand = runWith pkgs.stdenvNoCC;
 in
 {
   inherit runCommand;
-  runCommandLocal = name: environment: runCommand name ({ preferLocalBuild = true; } // environment);
   runCommandNoCC = runCommand;
+  runCommandLocal = name: environment: runCommand name (local environment);
+  runCommandCC = runWith pkgs.stdenv;
 }
