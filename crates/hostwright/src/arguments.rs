@@ -244,6 +244,8 @@ pub enum Command {
     Image(ImageArguments),
     /// Boot a host in a virtual machine
     Vm(VmArguments),
+    /// Print what a build printed
+    Log(LogArguments),
     /// Lock, update, show and check a flake
     Flake(FlakeCommandArguments),
     /// Remove what nothing needs from the store
@@ -354,9 +356,24 @@ pub struct BuildLimits {
     /// Builds at once [default: as many as the machine has processors]
     #[arg(short = 'j', long, value_name = "NUMBER")]
     pub max_jobs: Option<String>,
+    /// Processors that one build may use, 0 for all [default: all]
+    #[arg(long, value_name = "NUMBER")]
+    pub cores: Option<u64>,
     /// Do not stop at the first build that fails
     #[arg(short, long)]
     pub keep_going: bool,
+    /// Keep the build directory of a build that fails
+    #[arg(short = 'K', long)]
+    pub keep_failed: bool,
+    /// Build what should have been fetched from a cache and could not be
+    #[arg(long)]
+    pub fallback: bool,
+    /// How many seconds a build may take [default: no limit]
+    #[arg(long, value_name = "SECONDS")]
+    pub timeout: Option<u64>,
+    /// How many seconds a build may print nothing [default: no limit]
+    #[arg(long, value_name = "SECONDS")]
+    pub max_silent_time: Option<u64>,
     /// Show what builds print
     #[arg(short = 'L', long)]
     pub print_build_logs: bool,
@@ -471,6 +488,19 @@ pub struct VmArguments {
     /// How much is done at once.
     #[command(flatten)]
     pub limits: BuildLimits,
+}
+
+/// Arguments of `log`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  hostwright log .#hello
+  hostwright log /nix/store/…-hello-1.0.drv
+  hostwright log /nix/store/…-hello-1.0       what made this path")]
+pub struct LogArguments {
+    /// A derivation or store path, or an attribute of a flake as for 'build'
+    #[arg(value_name = "FLAKE#HOST")]
+    pub installable: String,
 }
 
 /// Arguments of `completions`.

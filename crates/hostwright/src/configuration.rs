@@ -13,6 +13,7 @@ use nix_store::local::KeepOptions;
 use serde::Deserialize;
 
 use crate::arguments::{BuildLimits, GlobalArguments};
+use crate::building::{self, BuildSettings};
 use crate::caches::{self, CacheConfiguration};
 use crate::evaluation::{self, Evaluation, truth};
 use crate::failure::Failure;
@@ -55,6 +56,8 @@ pub struct Configuration {
     pub keep: KeepOptions,
     /// Where Nix keeps the profiles of the user.
     pub user_profiles: PathBuf,
+    /// How derivations are built.
+    pub building: BuildSettings,
     /// Where things lie that can be made again.
     pub cache_directory: PathBuf,
     /// Where things lie that are kept between runs.
@@ -106,6 +109,7 @@ const NIX_SETTINGS: [&str; 5] = ["eval-cache", "keep-derivations", "keep-going",
 
 fn is_known(setting: &str) -> bool {
     NIX_SETTINGS.contains(&setting)
+        || building::SETTINGS.contains(&setting)
         || evaluation::SETTINGS.contains(&setting)
         || flakes::SETTINGS.contains(&setting)
         || caches::SETTINGS.contains(&setting)
@@ -221,6 +225,7 @@ impl Configuration {
                 derivations: truth(&nix, "keep-derivations", KeepOptions::default().derivations)?,
             },
             user_profiles: user_profiles(environment),
+            building: BuildSettings::new(limits, &nix, environment)?,
             cache_directory,
             state_directory: directory("NIX_STATE_HOME", "XDG_STATE_HOME", ".local/state")?,
         };
@@ -331,7 +336,7 @@ mod tests {
         assert_eq!(only_file.mirrors.debian.as_deref(), Some("http://m"));
 
         let environment = [
-            ("NIX_CONFIG", "max-jobs = 5\nkeep-going = false # none\nsandbox = false"),
+            ("NIX_CONFIG", "max-jobs = 5\nkeep-going = false # none\nsandbox-fallback = false"),
             ("XDG_CACHE_HOME", "/c"),
         ];
         let (with_environment, _) =
@@ -340,7 +345,7 @@ mod tests {
         assert_eq!(with_environment.cache_directory, Path::new("/c/hostwright"));
 
         let global = GlobalArguments {
-            option: ["max-jobs", "7", "sandbox", "true"].map(str::to_owned).to_vec(),
+            option: ["max-jobs", "7", "sandbox-fallback", "true"].map(str::to_owned).to_vec(),
             store: Some("local?root=there".to_owned()),
             ..GlobalArguments::default()
         };
@@ -348,7 +353,7 @@ mod tests {
         let (all, warnings) = configure(global, limits, &environment, home.path()).unwrap();
         assert_eq!((all.max_jobs, all.keep_going), (7, true));
         assert_eq!(all.store_root, Path::new("/work-in-here/there"));
-        assert_eq!(warnings, ["the setting 'sandbox' has no effect"]);
+        assert_eq!(warnings, ["the setting 'sandbox-fallback' has no effect"]);
     }
 
     #[test]

@@ -90,6 +90,12 @@ pub enum Failure {
     /// Builds.
     #[error(transparent)]
     Build(#[from] nix_build::Error),
+    /// A derivation that was not built here, or printed nothing.
+    #[error("there is no log of '{derivation}': it was not built in this store, or printed nothing")]
+    NoLog {
+        /// The derivation.
+        derivation: String,
+    },
     /// Something is to be downloaded, and nothing may be.
     #[error("'{what}'{} not in the store, and --offline forbids to download", and_others(*.others))]
     Offline {
@@ -221,7 +227,7 @@ impl Failure {
             Failure::NothingToLock { .. } => Status::Usage,
             Failure::Build(error) => build_status(error),
             Failure::Offline { .. } => Status::Network,
-            Failure::NoOutput { .. } | Failure::NoImage { .. } => Status::Evaluation,
+            Failure::NoOutput { .. } | Failure::NoImage { .. } | Failure::NoLog { .. } => Status::Evaluation,
             Failure::ChecksFailed { .. } => Status::Evaluation,
             Failure::NoEmulator { .. } => Status::Usage,
             Failure::DamagedStore { .. } => Status::Integrity,

@@ -5,6 +5,7 @@
 //! its exit status.
 
 mod arguments;
+mod building;
 mod bundled;
 mod caches;
 mod commands;
@@ -30,6 +31,9 @@ use crate::arguments::Arguments;
 pub fn main() -> ExitCode {
     if let Some(failed) = vm::attached::become_attached(std::env::args_os().skip(1)) {
         return failed;
+    }
+    if let Some(ended) = nix_build::sandbox::become_helper(std::env::args_os().skip(1)) {
+        return ended;
     }
     let matches = match Arguments::command().try_get_matches() {
         Ok(matches) => matches,

@@ -9,6 +9,7 @@ mod flake;
 mod gc;
 mod image;
 mod lock;
+mod log;
 mod man;
 mod repl;
 mod store;
@@ -119,6 +120,7 @@ fn dispatch(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Vm(arguments) => vm::run(&session, arguments),
         Command::Cache(arguments) => cache::run(&session, arguments).map(|()| ExitCode::SUCCESS),
         Command::Copy(arguments) => copy::run(&session, arguments).map(|()| ExitCode::SUCCESS),
+        Command::Log(arguments) => log::run(&session, arguments).map(|()| ExitCode::SUCCESS),
         Command::Flake(arguments) => flake::run(&session, arguments).map(|()| ExitCode::SUCCESS),
         Command::Gc(arguments) => gc::run(&session, arguments).map(|()| ExitCode::SUCCESS),
         Command::Store(arguments) => store::run(&session, arguments).map(|()| ExitCode::SUCCESS),
@@ -139,6 +141,7 @@ impl Command {
                 _ => Default::default(),
             },
             Command::Lock(_)
+            | Command::Log(_)
             | Command::Eval(_)
             | Command::Repl(_)
             | Command::Gc(_)

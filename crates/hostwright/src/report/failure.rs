@@ -35,7 +35,12 @@ struct FailedBuild<'a>(&'a BuildFailure);
 
 impl fmt::Display for FailedBuild<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self.0, f)
+        fmt::Display::fmt(self.0, f)?;
+        if !self.0.log_tail.is_empty() {
+            write!(f, "\nits last lines are:")?;
+            self.0.log_tail.iter().try_for_each(|line| write!(f, "\n  {}> {line}", self.0.name))?;
+        }
+        Ok(())
     }
 }
 

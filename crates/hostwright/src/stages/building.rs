@@ -76,6 +76,10 @@ impl BuildObserver for Building<'_> {
         }
     }
 
+    fn warning(&self, text: &str) {
+        self.progress.warn(text);
+    }
+
     fn started(&self, id: BuildId, build: &PlannedBuild) {
         let mut state = self.lock();
         state.names.insert(id, build.name.clone());

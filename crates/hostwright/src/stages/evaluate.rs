@@ -228,6 +228,22 @@ pub fn host_names<'a>(evaluation: &Evaluation<'a>, flake: ValueRef<'a>) -> Resul
     }
 }
 
+/// The packages of a flake for some systems: `packages.SYSTEM.NAME`, as systems and names.
+pub fn package_names<'a>(
+    evaluation: &Evaluation<'a>,
+    flake: ValueRef<'a>,
+    systems: &[&str],
+) -> Result<Vec<(String, String)>, EvalError> {
+    let Some(packages) = evaluation.attribute(flake, "packages")? else { return Ok(Vec::new()) };
+    let mut found = Vec::new();
+    for system in systems {
+        let Some(packages) = evaluation.attribute(packages, system)? else { continue };
+        let names = evaluation.attribute_names(packages)?;
+        found.extend(names.into_iter().map(|name| ((*system).to_owned(), name)));
+    }
+    Ok(found)
+}
+
 /// Something in `system.build` of a host: the value at `path` there.
 pub fn system_build<'a>(
     evaluation: &Evaluation<'a>,

@@ -218,6 +218,23 @@ fn everything(session: &Session, flake: &ReadyFlake) -> Result<(DerivationGraph,
         let root = roots.iter_mut().find(|root| root.name == target.name);
         root.into_iter().for_each(|root| root.derivations.push(target.derivation.clone()));
     }
+    let packages = evaluate::value(session, flake, None, |evaluation, value| {
+        evaluate::package_names(evaluation, value, &SYSTEMS)
+    })?;
+    let (evaluated, _) = evaluate::derivations(
+        session,
+        flake,
+        &packages,
+        |_| None,
+        |evaluation, value, (system, name)| {
+            let package = evaluation.select_parts(value, &["packages", system, name], &[])?;
+            Ok((vec![(format!("package '{name}' for {system}"), package)], ()))
+        },
+    )
+    .map_err(missing_in_archive)?;
+    graph.extend(evaluated.graph);
+    let packages = evaluated.targets.into_iter();
+    roots.extend(packages.map(|target| Root { name: target.name, derivations: vec![target.derivation] }));
     if let Some(base) = &flake.debian {
         let (evaluated, _) = evaluate::derivations(
             session,

@@ -56,7 +56,7 @@ pub fn prepare(session: &Session, trees: &[SourceTree], evaluated: &Evaluated) -
                 outputs: WantedOutputs::Named(BTreeSet::from([target.output.clone()])),
             })
             .collect();
-        let plan = nix_build::realise::plan(&store, &wanted)?;
+        let plan = nix_build::realise::plan_by(&session.configuration.building.means(), &store, &wanted)?;
         Ok(Prepared { store, plan })
     })
 }
@@ -71,7 +71,7 @@ pub fn realise(session: &Session, prepared: &Prepared, evaluated: &Evaluated) ->
         max_jobs: configuration.max_jobs,
         keep_going: configuration.keep_going,
         network: network(session, &prepared.plan)?,
-        ..Settings::default()
+        ..configuration.building.settings()
     };
     let building = Building::new(&session.progress, configuration.print_build_logs);
     let realised = building
