@@ -1,5 +1,6 @@
-# Functions that make derivations, all but `runCommand` by builders that run
-# inside the program: no shell, and nothing of the target is executed.
+# Functions that make derivations: those of files and trees by builders that run
+# inside the program, with no shell; those of commands and packages in the
+# sandbox, with Debian's tools.
 final: prev:
 
 let
@@ -18,6 +19,9 @@ in
 // import ./trees.nix arguments
 // import ./trivial-builders.nix arguments
 // import ./run-command.nix arguments
+// import ./fetchers.nix arguments
+// import ./rust.nix arguments
+// import ./setup-hooks.nix arguments
 // import ./images.nix arguments
 // {
   formats = import ./formats.nix arguments;

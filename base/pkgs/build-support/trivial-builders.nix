@@ -92,14 +92,16 @@ in
         "pipefail"
       ],
       inheritPath ? true,
+      # Code that checks the script `$target`; null for bash's own parser and
+      # shellcheck, "" for none.
+      checkPhase ? null,
+      excludeShellChecks ? [ ],
+      extraShellCheckFlags ? [ ],
       meta ? { },
       passthru ? { },
     }:
-    writeTextFile {
-      inherit name passthru;
-      executable = true;
-      destination = "/bin/${name}";
-      text =
+    let
+      contents =
         script shell ''
           ${lib.concatMapStringsSep "\n" (option: "set -o ${option}") bashOptions}
         ''
@@ -117,11 +119,48 @@ in
 
           ${text}
         '';
-      meta = {
-        mainProgram = name;
-      }
-      // meta;
-    };
+      flags = lib.escapeShellArgs (
+        lib.optional (excludeShellChecks != [ ]) "--exclude=${lib.concatStringsSep "," excludeShellChecks}"
+        ++ extraShellCheckFlags
+      );
+      file = {
+        inherit name passthru;
+        executable = true;
+        destination = "/bin/${name}";
+        meta = {
+          mainProgram = name;
+        }
+        // meta;
+      };
+    in
+    if checkPhase == "" then
+      writeTextFile (file // { text = contents; })
+    else
+      pkgs.stdenvNoCC.mkDerivation {
+        inherit name passthru;
+        inherit (file) meta;
+        text = contents;
+        passAsFile = [ "text" ];
+        debianPackages = lib.optional (checkPhase == null) "shellcheck";
+        preferLocalBuild = true;
+        allowSubstitutes = false;
+        dontUnpack = true;
+        buildCommand = ''
+          target=$out/bin/${name}
+          mkdir -p "$out/bin"
+          cp "$textPath" "$target"
+          chmod +x "$target"
+          ${
+            if checkPhase != null then
+              checkPhase
+            else
+              ''
+                bash -n "$target"
+                shellcheck ${flags} "$target"
+              ''
+          }
+        '';
+      };
 
   # concatText :: String -> [Path] -> Derivation
   concatText =

@@ -10,12 +10,7 @@ let
   inherit (final) buildPackages;
 
   # Names that Debian's maintainer scripts make.
-  links = {
-    awk = "gawk";
-    cc = "gcc";
-    "c++" = "g++";
-    which = "which.debianutils";
-  };
+  alternatives = import ../top-level/alternatives.nix;
 
   shellTools = [
     "bash"
@@ -68,14 +63,16 @@ in
   debianRoot =
     { name, packages }:
     let
-      has = package: lib.elem package packages;
-    in
-    buildPackages.mergeDebs {
-      name = "${name}-usr";
       debs = buildPackages.debianEnvironment {
         name = "build-of-${name}";
         inherit packages;
       };
+      present = lib.unique (packages ++ map (deb: deb.pname or "") debs);
+      offered = lib.concatMap (package: alternatives.${package} or [ ]) present;
+    in
+    buildPackages.mergeDebs {
+      name = "${name}-usr";
+      inherit debs;
       subtree = "usr";
       exclude = [
         "share/doc/**"
@@ -84,9 +81,10 @@ in
         "share/locale/**"
         "share/man/**"
       ];
-      entries = lib.mapAttrsToList (link: target: {
-        path = "bin/${link}";
-        symlink = target;
-      }) (lib.filterAttrs (link: _: has "gcc" || !(lib.elem link [ "cc" "c++" ])) links);
+      # Of entries for one path the last counts.
+      entries = map (link: {
+        path = link.name;
+        symlink = link.target;
+      }) (lib.sort (a: b: a.priority < b.priority) offered);
     };
 }

@@ -27,6 +27,10 @@ let
 in
 {
 
+  automake = [
+    (bin "aclocal" "aclocal-1.17")
+    (bin "automake" "automake-1.17")
+  ];
   bsdextrautils = [ (bin "write" "write.ul") ];
   # Not alternatives: Debian renamed these programs, and everybody knows them by the old name.
   bat = [ (bin "bat" "batcat") ];
@@ -36,6 +40,8 @@ in
     (binAt 10 "awk" "gawk")
     (binAt 10 "nawk" "gawk")
   ];
+  gcc = [ (bin "cc" "gcc") ];
+  "g++" = [ (bin "c++" "g++") ];
   iptables = [
     (sbin "iptables" "iptables-nft")
     (sbin "iptables-save" "iptables-nft-save")
