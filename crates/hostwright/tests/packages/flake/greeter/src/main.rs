@@ -1,0 +1,3 @@
+fn main() { println!("{}", tiny::greeting()); }
+#[test]
+fn greets() { assert_eq!(tiny::greeting(), "hello from a vendored crate"); }
