@@ -276,7 +276,9 @@ pub enum Error {
         source: io::Error,
     },
     /// The sandbox has no such program, or it cannot be run.
-    #[error("cannot run the builder '{builder}'; a builder must be among its derivation's inputs")]
+    #[error(
+        "cannot run the builder '{builder}'; a builder must be among its derivation's inputs, or in 'sandbox-paths'"
+    )]
     BuilderNotStarted {
         /// The program.
         builder: String,

@@ -60,7 +60,10 @@ impl Error {
             Error::Download(download::Error::Cancelled) => FailureKind::Cancelled,
             Error::Download(error) if error.is_integrity() => FailureKind::Integrity,
             Error::Download(download::Error::Io { .. }) => FailureKind::FileSystem,
-            Error::Download(_) | Error::NoMirror { .. } => FailureKind::Network,
+            Error::Download(_)
+            | Error::NoMirror { .. }
+            | Error::NoSubstituter { .. }
+            | Error::SubstitutionFailed { .. } => FailureKind::Network,
             Error::Store(nix_store::Error::HashMismatch { .. }) => FailureKind::Integrity,
             Error::Store(nix_store::Error::Io { .. }) => FailureKind::FileSystem,
             Error::Image(disk_image::Error::Read { .. } | disk_image::Error::Write { .. }) => {

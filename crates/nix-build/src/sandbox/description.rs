@@ -74,6 +74,8 @@ pub(super) enum BindKind {
 pub(super) struct Description {
     /// The directory that becomes `/`.
     pub(super) root: Bytes,
+    /// The directories in it that can be written.
+    pub(super) writable: Vec<Bytes>,
     /// What is bound in it, in this order.
     pub(super) binds: Vec<Bind>,
     /// Whether the sandbox has a network of its own, with nothing in it but itself.

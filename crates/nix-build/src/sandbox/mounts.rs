@@ -21,8 +21,10 @@ pub(super) fn mount_all(description: &Description) -> Result<(), StepFailed> {
     // Nothing that is mounted from now on shows elsewhere.
     mount_change("/", MountPropagationFlags::REC | MountPropagationFlags::PRIVATE)
         .step(|| String::from("separate the sandbox's mounts from the machine's"))?;
-    // Only a mount point can become a root.
-    mount_bind(root, root).step(|| format!("bind '{}'", root.display()))?;
+    // Only a mount point can become a root. What can be written are mounts of their own in one that cannot.
+    let bind_itself = |path: &Path| mount_bind(path, path).step(|| format!("bind '{}'", path.display()));
+    bind_itself(root)?;
+    description.writable.iter().try_for_each(|path| bind_itself(path.as_path()))?;
     for bind in &description.binds {
         let result = bind_one(bind);
         result.step(|| {
@@ -42,7 +44,7 @@ pub(super) fn mount_all(description: &Description) -> Result<(), StepFailed> {
         c"newinstance,mode=0620,ptmxmode=0666",
     )
     .step(|| format!("mount pseudo-terminals at '{}'", terminals.display()))?;
-    Ok(())
+    make_read_only(root, MountFlags::empty()).step(|| format!("write-protect '{}'", root.display()))
 }
 
 fn bind_one(bind: &Bind) -> Result<(), Errno> {
@@ -54,9 +56,15 @@ fn bind_one(bind: &Bind) -> Result<(), Errno> {
     if !bind.read_only {
         return Ok(());
     }
+    let no_devices = if bind.kind == BindKind::StorePath { MountFlags::NODEV } else { MountFlags::empty() };
+    make_read_only(target, no_devices)
+}
+
+/// Forbids to write through a mount, and to gain privileges.
+fn make_read_only(place: &Path, flags: MountFlags) -> Result<(), Errno> {
     // What the machine's mount forbids, a user namespace cannot allow again.
-    let kept = statvfs(target)?.f_flag;
-    let mut flags = MountFlags::BIND | MountFlags::RDONLY | MountFlags::NOSUID;
+    let kept = statvfs(place)?.f_flag;
+    let mut flags = flags | MountFlags::BIND | MountFlags::RDONLY | MountFlags::NOSUID;
     for (has, flag) in [
         (StatVfsMountFlags::NODEV, MountFlags::NODEV),
         (StatVfsMountFlags::NOEXEC, MountFlags::NOEXEC),
@@ -68,10 +76,7 @@ fn bind_one(bind: &Bind) -> Result<(), Errno> {
             flags |= flag;
         }
     }
-    if bind.kind == BindKind::StorePath {
-        flags |= MountFlags::NODEV;
-    }
-    mount_remount(target, flags, c"")
+    mount_remount(place, flags, c"")
 }
 
 /// Mounts `/proc` for the calling process's namespace, and makes `root` the root of the file system.

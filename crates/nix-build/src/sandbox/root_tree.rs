@@ -120,6 +120,11 @@ impl RootTree {
         &self.root
     }
 
+    /// The directories that the builder may write to, and which really lie here.
+    pub(super) fn writable(&self) -> [PathBuf; 3] {
+        [self.build_directory(), self.store.clone(), self.root.join("tmp")]
+    }
+
     /// What is to be bound.
     pub(super) fn binds(&self) -> &[Bind] {
         &self.binds

@@ -173,6 +173,7 @@ fn describe(build: &Supervised<'_>) -> Description {
     let variables = &build.environment.variables;
     Description {
         root: tree.root().into(),
+        writable: tree.writable().iter().map(|path| path.as_path().into()).collect(),
         binds: tree.binds().to_vec(),
         private_network: build.private_network,
         changes_user: tree.identity().changes_user(),
