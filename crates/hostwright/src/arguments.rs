@@ -406,6 +406,9 @@ pub struct BuildArguments {
     /// Say what would be done, and do nothing
     #[arg(long)]
     pub dry_run: bool,
+    /// Build what is built already once more, and fail if it is not the same
+    #[arg(long, visible_alias = "check")]
+    pub rebuild: bool,
     /// How much is done at once.
     #[command(flatten)]
     pub limits: BuildLimits,

@@ -333,6 +333,28 @@ pub enum Error {
         /// Whether the closure counts.
         with_closure: bool,
     },
+    /// A derivation was built once more, and made something else.
+    #[error(
+        "'{path}' was built again and is not the same: it has {}, now it would have {}",
+        expected.to_sri(),
+        actual.to_sri()
+    )]
+    NotTheSame {
+        /// The output.
+        path: String,
+        /// The hash of its archive in the store.
+        expected: Box<nix_store::Hash>,
+        /// That of what was made now.
+        actual: Box<nix_store::Hash>,
+    },
+    /// A derivation is to be built once more, and what it needs for that is not in the store.
+    #[error(
+        "'{derivation}' cannot be built again: its inputs are not in the store any more; build them first"
+    )]
+    CheckWithoutInputs {
+        /// Its base name.
+        derivation: String,
+    },
     /// A plan wants to fetch paths, and there is nobody to fetch them from.
     #[error("'{path}' is to be fetched, and there is no substituter")]
     NoSubstituter {

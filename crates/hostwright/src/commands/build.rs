@@ -33,7 +33,8 @@ pub fn run(session: &Session, arguments: &BuildArguments) -> Result<(), Failure>
                 })
             })
         })?;
-        let prepared = realise::prepare(session, &flake.trees, &evaluated)?;
+        let prepare = if arguments.rebuild { realise::prepare_check } else { realise::prepare };
+        let prepared = prepare(session, &flake.trees, &evaluated)?;
         if arguments.dry_run {
             plans.push(prepared.plan);
             continue;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use debian::Archive;
 use nix_build::builders::{Mirrors, Network};
-use nix_build::realise::{Plan, Settings, Wanted, WantedOutputs};
+use nix_build::realise::{Means, Plan, Settings, Wanted, WantedOutputs, plan_by, plan_check};
 use nix_expr::AddedPath;
 use nix_flake::SourceTree;
 use nix_store::{ContentAddressMethod, HashAlgorithm, LocalStore, StorePath, StoreRoot};
@@ -44,6 +44,24 @@ impl Built {
 
 /// Writes the derivations and what they take in, `trees` of inputs among it, to the store, and decides what has to be built.
 pub fn prepare(session: &Session, trees: &[SourceTree], evaluated: &Evaluated) -> Result<Prepared, Failure> {
+    prepare_by(session, trees, evaluated, plan_by)
+}
+
+/// As [`prepare`], to build what is valid once more and to compare.
+pub fn prepare_check(
+    session: &Session,
+    trees: &[SourceTree],
+    evaluated: &Evaluated,
+) -> Result<Prepared, Failure> {
+    prepare_by(session, trees, evaluated, plan_check)
+}
+
+fn prepare_by(
+    session: &Session,
+    trees: &[SourceTree],
+    evaluated: &Evaluated,
+    plan: impl FnOnce(&Means, &LocalStore, &[Wanted]) -> nix_build::Result<Plan>,
+) -> Result<Prepared, Failure> {
     session.progress.stage("plan", "Planning", || {
         let store = LocalStore::open(StoreRoot::new(&session.configuration.store_root))?;
         add_sources(&store, trees, evaluated)?;
@@ -56,7 +74,7 @@ pub fn prepare(session: &Session, trees: &[SourceTree], evaluated: &Evaluated) -
                 outputs: WantedOutputs::Named(BTreeSet::from([target.output.clone()])),
             })
             .collect();
-        let plan = nix_build::realise::plan_by(&session.configuration.building.means(), &store, &wanted)?;
+        let plan = plan(&session.configuration.building.means(), &store, &wanted)?;
         Ok(Prepared { store, plan })
     })
 }

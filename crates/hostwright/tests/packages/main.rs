@@ -94,6 +94,7 @@ fn programs_are_built_checked_and_run() {
     for phase in ["unpackPhase", "patchPhase", "buildPhase", "checkPhase", "installPhase", "fixupPhase"] {
         assert!(log.contains(&format!("Running phase: {phase}\n")), "{log}");
     }
+    flake.succeed(&["build", &flake.reference("user"), "--rebuild", "--no-link"]);
     let built = ["hello", "user", "counter", "greeter", "script"].map(|package| {
         let real = flake.build(package, &[]);
         Path::new("/nix/store").join(real.file_name().unwrap())

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use nix_store::local::{Begin, Unfinished, remove_tree};
+use nix_store::local::{Begin, Unfinished, canonicalise, remove_tree};
 use nix_store::{
     ContentAddress, ContentAddressMethod, Derivation, Hash, HashingWriter, LocalStore, StorePath,
     ValidPathInfo, nar,
@@ -48,6 +48,9 @@ impl Run<'_> {
     /// valid in one transaction after they are complete, so a kill at any moment leaves a store that verifies.
     pub(super) fn build(&self, build: &PlannedBuild, log: &LogFile<'_>, hashing: &dyn Fn()) -> Result<Done> {
         self.cancellation.check()?;
+        if build.is_check {
+            return self.check(build, log, hashing);
+        }
         let derivation = &build.derivation;
         let mut unfinished = self.begin(build)?;
         if unfinished.is_empty() {
@@ -57,38 +60,9 @@ impl Run<'_> {
         let inputs = self.inputs(derivation)?;
         let attributes = Attributes::of(derivation, self.store.directory())?;
         let scratch = self.scratch.for_build()?;
-        let hashed = match build.builder {
-            Builder::InProcess(builder) => {
-                let context = Context {
-                    inputs: &inputs,
-                    scratch: scratch.path(),
-                    cancellation: &self.cancellation,
-                    log,
-                    network: self.settings.network.as_ref(),
-                };
-                let Some(output) = unfinished.get("out") else {
-                    return Err(Error::NoSuchOutput {
-                        derivation: build.derivation_path.base_name().to_owned(),
-                        output: String::from("out"),
-                    });
-                };
-                builder.build(derivation, &attributes, &context, output.place())?
-            }
-            Builder::Sandboxed => {
-                let sandboxed = Sandboxed {
-                    build,
-                    inputs: &inputs,
-                    attributes: &attributes,
-                    settings: self.settings,
-                    cancellation: &self.cancellation,
-                    scratch: scratch.path(),
-                    kept: self.store.root().state_directory().join("hostwright/failed").join(&build.name),
-                };
-                let places = unfinished.iter().map(|(name, output)| (*name, output.place().to_path_buf()));
-                sandboxed.run(&places.collect(), log)?;
-                None
-            }
-        };
+        let places: BTreeMap<&str, PathBuf> =
+            unfinished.iter().map(|(name, output)| (*name, output.place().to_path_buf())).collect();
+        let hashed = self.make(build, &inputs, &attributes, &places, scratch.path(), log)?;
         self.cancellation.check()?;
         hashing();
         let mut infos: BTreeMap<String, ValidPathInfo> = BTreeMap::new();
@@ -111,6 +85,81 @@ impl Run<'_> {
             self.valid.add(info);
         }
         Ok(Done::Built(size))
+    }
+
+    /// Makes the outputs that have places. Returns the hash and the size of the archive if the builder knows them.
+    fn make(
+        &self,
+        build: &PlannedBuild,
+        inputs: &Inputs,
+        attributes: &Attributes,
+        places: &BTreeMap<&str, PathBuf>,
+        scratch: &Path,
+        log: &LogFile<'_>,
+    ) -> Result<Option<(Hash, u64)>> {
+        match build.builder {
+            Builder::InProcess(builder) => {
+                let context = Context {
+                    inputs,
+                    scratch,
+                    cancellation: &self.cancellation,
+                    log,
+                    network: self.settings.network.as_ref(),
+                };
+                let Some(place) = places.get("out") else {
+                    return Err(Error::NoSuchOutput {
+                        derivation: build.derivation_path.base_name().to_owned(),
+                        output: String::from("out"),
+                    });
+                };
+                builder.build(&build.derivation, attributes, &context, place)
+            }
+            Builder::Sandboxed => {
+                let sandboxed = Sandboxed {
+                    build,
+                    inputs,
+                    attributes,
+                    settings: self.settings,
+                    cancellation: &self.cancellation,
+                    scratch,
+                    kept: self.store.root().state_directory().join("hostwright/failed").join(&build.name),
+                };
+                sandboxed.run(places, log)?;
+                Ok(None)
+            }
+        }
+    }
+
+    /// Makes valid outputs once more, elsewhere, and compares.
+    fn check(&self, build: &PlannedBuild, log: &LogFile<'_>, hashing: &dyn Fn()) -> Result<Done> {
+        let inputs = self.inputs(&build.derivation)?;
+        let attributes = Attributes::of(&build.derivation, self.store.directory())?;
+        let scratch = self.scratch.for_build()?;
+        let made = scratch.path().join("outputs");
+        fs::create_dir(&made).on("create", &made)?;
+        let places: BTreeMap<&str, PathBuf> =
+            build.outputs.iter().map(|(name, path)| (name.as_str(), made.join(path.base_name()))).collect();
+        let result = self.make(build, &inputs, &attributes, &places, scratch.path(), log);
+        let compared = result.and_then(|_| {
+            hashing();
+            for (name, place) in &places {
+                let path = &build.outputs[*name];
+                // One that nobody has wanted so far can be anything.
+                let Some(info) = self.valid.get(path)? else { continue };
+                canonicalise(place)?;
+                let (actual, _) = nar::hash_path(place)?;
+                if actual != info.nar_hash {
+                    return Err(Error::NotTheSame {
+                        path: self.store.directory().display(path),
+                        expected: Box::new(info.nar_hash),
+                        actual: Box::new(actual),
+                    });
+                }
+            }
+            Ok(Done::AlreadyValid)
+        });
+        remove_tree(&made)?;
+        compared
     }
 
     /// Locks the outputs of a build, in the order of their paths; returns those that have to be made, by name.

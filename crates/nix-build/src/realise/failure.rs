@@ -56,7 +56,7 @@ impl Error {
             }
             Error::CannotBuild { cause: super::Unbuildable::NeedsLock, .. } => FailureKind::Lock,
             Error::Cancelled => FailureKind::Cancelled,
-            Error::HashMismatch { .. } => FailureKind::Integrity,
+            Error::HashMismatch { .. } | Error::NotTheSame { .. } => FailureKind::Integrity,
             Error::Download(download::Error::Cancelled) => FailureKind::Cancelled,
             Error::Download(error) if error.is_integrity() => FailureKind::Integrity,
             Error::Download(download::Error::Io { .. }) => FailureKind::FileSystem,

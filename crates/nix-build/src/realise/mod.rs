@@ -27,6 +27,8 @@ pub use failure::{BuildFailure, FailureKind};
 pub use log_file::{log_path, read_log};
 pub use machine::Machine;
 pub use observer::{BuildObserver, NoObserver, Outcome};
-pub use plan::{BuildId, Plan, PlannedBuild, PlannedSubstitution, Wanted, WantedOutputs, plan, plan_by};
+pub use plan::{
+    BuildId, Plan, PlannedBuild, PlannedSubstitution, Wanted, WantedOutputs, plan, plan_by, plan_check,
+};
 pub use schedule::{Realised, Settings, realise};
 pub use substituter::{Means, Substitutable, Substituter, SubstitutionError};

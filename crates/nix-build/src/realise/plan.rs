@@ -61,6 +61,9 @@ pub struct PlannedBuild {
     pub urls: Vec<String>,
     /// The builds that must be finished before.
     pub waits_for: Vec<BuildId>,
+    /// Whether the outputs are valid already, and are made once more to be compared with.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_check: bool,
     /// The derivation itself.
     #[serde(skip)]
     pub derivation: Derivation,
@@ -159,6 +162,52 @@ pub fn plan(store: &LocalStore, wanted: &[Wanted]) -> Result<Plan> {
 /// As for [`plan`].
 pub fn plan_by(means: &Means, store: &LocalStore, wanted: &[Wanted]) -> Result<Plan> {
     plan_without(&BTreeSet::new(), means, store, wanted)
+}
+
+/// Plans to build the wanted derivations although their outputs are valid, and to compare (`nix build --rebuild`). What is
+/// not valid yet is planned as by [`plan_by`].
+///
+/// # Errors
+/// As for [`plan`].
+pub fn plan_check(means: &Means, store: &LocalStore, wanted: &[Wanted]) -> Result<Plan> {
+    let mut plan = plan_by(means, store, wanted)?;
+    let valid = ValidPaths::new(store);
+    for (path, outputs) in plan.wanted.clone() {
+        let mut all_valid = true;
+        for output in outputs.values() {
+            all_valid = all_valid && valid.get(output)?.is_some();
+        }
+        if !all_valid || plan.builds.iter().any(|build| build.derivation_path == path) {
+            continue;
+        }
+        let derivation = store.read_derivation(&path)?;
+        let inputs: Vec<Wanted> = derivation
+            .input_drvs
+            .iter()
+            .map(|(input, names)| Wanted {
+                derivation: input.clone(),
+                outputs: WantedOutputs::Named(names.clone()),
+            })
+            .collect();
+        let below = plan_by(means, store, &inputs)?;
+        if !below.is_empty() {
+            return Err(Error::CheckWithoutInputs { derivation: path.base_name().to_owned() });
+        }
+        let builder = Builder::of(&derivation, &means.machine)
+            .map_err(|cause| Error::CannotBuild { derivation: path.base_name().to_owned(), cause })?;
+        let names: BTreeSet<String> = derivation.outputs.keys().cloned().collect();
+        plan.builds.push(PlannedBuild {
+            name: derivation.name.clone(),
+            builder,
+            outputs: output_paths(&path, &derivation, &names)?,
+            urls: if builder.is_fetch() { urls_of(&derivation) } else { Vec::new() },
+            waits_for: Vec::new(),
+            is_check: true,
+            derivation_path: path,
+            derivation,
+        });
+    }
+    Ok(plan)
 }
 
 /// As [`plan_by`], without the paths that turned out not to be had.
@@ -388,6 +437,7 @@ impl Planner<'_> {
             outputs,
             urls,
             waits_for,
+            is_check: false,
             derivation,
         });
         Ok(())

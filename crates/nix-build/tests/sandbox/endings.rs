@@ -186,3 +186,44 @@ fn what_this_machine_cannot_build_is_said_first() {
     let text = shell.fail(&special);
     assert!(text.contains("features quantum; this one has benchmark, big-parallel"), "{text}");
 }
+
+#[test]
+fn kills_at_any_moment_leave_a_store_that_verifies() {
+    let shell = Shell::new();
+    let parts: Vec<_> = (0..6)
+        .map(|number| {
+            let text =
+                format!("mkdir $out; for i in $(seq 200); do echo {number} > $out/$i; done; sleep 0.05");
+            shell.script(&format!("part-{number}"), &text)
+        })
+        .collect();
+    let list: Vec<&str> = parts.iter().map(|part| part.output.as_str()).collect();
+    let whole = shell.write(Script {
+        name: "whole",
+        text: format!("cat {}/1 > $out; echo {} >> $out", list.join("/1 "), list.join(" ")),
+        inputs: parts.iter().collect(),
+        ..Script::default()
+    });
+    let run = || {
+        Command::new(helper())
+            .arg(shell.store.directory.path())
+            .arg(whole.derivation.base_name())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap()
+    };
+    // Later and later, so that every step of a build is hit.
+    for milliseconds in (3..150).step_by(9) {
+        let mut run = run();
+        std::thread::sleep(Duration::from_millis(milliseconds));
+        run.kill().unwrap();
+        run.wait().unwrap();
+        assert!(shell.store.store.verify(true).unwrap().is_empty());
+    }
+    assert!(run().wait().unwrap().success());
+    assert!(fs::read_to_string(shell.store.real(&whole)).unwrap().starts_with("0\n1\n2\n"));
+    shell.store.verify_by_nix();
+    let scratch = shell.store.store.root().state_directory().join("hostwright/scratch");
+    assert_eq!(fs::read_dir(scratch).unwrap().count(), 0);
+}

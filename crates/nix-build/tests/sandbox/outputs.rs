@@ -2,10 +2,12 @@
 
 use std::fs;
 
+use nix_build::Cancellation;
+use nix_build::realise::{NoObserver, Wanted, plan_check, realise};
 use nix_store::{ContentAddressMethod, DerivationOutput, Hash};
 use serde_json::json;
 
-use crate::graph::Written;
+use crate::graph::{Written, full_text};
 use crate::shell::{Script, Shell};
 
 #[test]
@@ -118,4 +120,25 @@ fn special_files_are_refused() {
     let written = shell.script("fifo", "mkdir $out; mkfifo $out/fifo");
     assert!(shell.fail(&written).contains("fifo"), "{}", shell.fail(&written));
     assert!(fs::symlink_metadata(shell.store.real(&written)).is_err());
+}
+
+#[test]
+fn builds_can_be_compared_with_what_they_made_before() {
+    let shell = Shell::new();
+    let steady = shell.script("steady", "echo x > $out");
+    let random = shell.script("random", "cat /proc/sys/kernel/random/uuid > $out");
+    shell.realise(&[&steady, &random]).unwrap();
+    let before = fs::read(shell.store.real(&random)).unwrap();
+    let check = |written: &Written| {
+        let wanted = [Wanted::all(written.derivation.clone())];
+        let settings = shell.settings();
+        let plan = plan_check(&settings.means, &shell.store.store, &wanted).unwrap();
+        assert!(plan.builds.len() == 1 && plan.builds[0].is_check);
+        realise(&shell.store.store, &plan, &settings, &NoObserver, &Cancellation::new())
+    };
+    check(&steady).unwrap();
+    let text = full_text(&check(&random).unwrap_err());
+    assert!(text.contains("was built again and is not the same"), "{text}");
+    assert_eq!(fs::read(shell.store.real(&random)).unwrap(), before);
+    shell.store.verify_by_nix();
 }
