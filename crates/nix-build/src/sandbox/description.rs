@@ -105,12 +105,20 @@ pub(super) enum Answer {
     Unshared,
     /// The builder runs.
     Started,
-    /// The builder cannot be run.
+    /// The sandbox cannot be made.
     Failed(StepFailed),
+    /// The sandbox is made, and has no such builder or none that runs.
+    NotStarted(StepFailed),
     /// The builder has ended by itself.
     Exited(i32),
     /// A signal ended the builder.
     Killed(i32),
+}
+
+impl From<StepFailed> for Answer {
+    fn from(failed: StepFailed) -> Self {
+        Answer::Failed(failed)
+    }
 }
 
 /// A step on the way to a running builder that failed.

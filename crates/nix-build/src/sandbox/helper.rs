@@ -27,14 +27,14 @@ pub fn become_helper(arguments: impl IntoIterator<Item = OsString>) -> Option<Ex
     }
     let answer = match run() {
         Ok(status) => status.signal().map_or(Answer::Exited(status.code().unwrap_or(1)), Answer::Killed),
-        Err(failed) => Answer::Failed(failed),
+        Err(answer) => answer,
     };
     // Nobody listens any more if the supervisor has died.
     let _ = send(&mut io::stdout(), &answer);
     Some(ExitCode::SUCCESS)
 }
 
-fn run() -> Result<ExitStatus, StepFailed> {
+fn run() -> Result<ExitStatus, Answer> {
     raw::close_inherited_files().step(|| String::from("close files"))?;
     // A leader of its process group cannot begin one, and needs none.
     let _ = setsid();
@@ -63,7 +63,7 @@ fn run() -> Result<ExitStatus, StepFailed> {
     mounts::mount_all(&description)?;
     let running = start(description)?;
     send(&mut io::stdout(), &Answer::Started).step(|| String::from("answer"))?;
-    wait(running)
+    Ok(wait(running)?)
 }
 
 /// A builder that was started.
@@ -74,7 +74,7 @@ struct Running {
 }
 
 /// Starts the builder. Its standard output and error are the helper's standard error.
-fn start(description: Description) -> Result<Running, StepFailed> {
+fn start(description: Description) -> Result<Running, Answer> {
     let log = |file: io::Stderr| file.as_fd().try_clone_to_owned().map(Stdio::from);
     let program = description.builder.as_os_str();
     let mut command = Command::new(program);
@@ -104,7 +104,8 @@ fn start(description: Description) -> Result<Running, StepFailed> {
             io::Error::from_raw_os_error(number)
         })
     });
-    let child = command.spawn().step(|| step)?;
+    // If it failed before, the supervisor has been told already and does not hear this.
+    let child = command.spawn().map_err(|error| Answer::NotStarted(StepFailed::new(step, error)))?;
     Ok(Running { child, _command: command })
 }
 

@@ -198,24 +198,31 @@ fn conclusion(answer: Answer, build: &Supervised<'_>) -> Error {
     match answer {
         Answer::Exited(code) => Error::BuilderFailed { how: format!("failed with exit code {code}") },
         Answer::Killed(signal) => Error::BuilderFailed { how: format!("was killed by signal {signal}") },
-        Answer::Failed(StepFailed { step, error_number, message }) => {
-            let source = error_number.map_or_else(|| io::Error::other(message), io::Error::from_raw_os_error);
-            let is_start = step.starts_with("start ");
+        Answer::NotStarted(failed) => Error::BuilderNotStarted {
+            builder: String::from_utf8_lossy(&build.derivation.builder).into_owned(),
+            source: cause(&failed),
+        },
+        Answer::Failed(failed) => {
+            let source = cause(&failed);
             let is_refusal = source.kind() == io::ErrorKind::PermissionDenied
                 || matches!(source.raw_os_error(), Some(libc::ENOSPC | libc::EINVAL | libc::ENOSYS));
-            if is_start {
-                let builder = String::from_utf8_lossy(&build.derivation.builder).into_owned();
-                Error::BuilderNotStarted { builder, source }
-            } else if is_refusal {
-                Error::NoSandbox { step, advice: advice(), source }
+            if is_refusal {
+                Error::NoSandbox { step: failed.step, advice: advice(), source }
             } else {
-                Error::SandboxSetup { step, source }
+                Error::SandboxSetup { step: failed.step, source }
             }
         }
         Answer::Unshared | Answer::Started => Error::SandboxSetup {
             step: String::from("follow the helper"),
             source: io::ErrorKind::InvalidData.into(),
         },
+    }
+}
+
+fn cause(failed: &StepFailed) -> io::Error {
+    match failed.error_number {
+        Some(number) => io::Error::from_raw_os_error(number),
+        None => io::Error::other(failed.message.clone()),
     }
 }
 

@@ -88,6 +88,48 @@ fn no_files_and_no_processes_of_the_machine() {
 }
 
 #[test]
+fn builds_do_not_see_each_other() {
+    let shell = Shell::new();
+    let scripts = ["alpha", "omega"].map(|name| {
+        let text = format!(
+            "echo > /tmp/{name}; echo > /dev/shm/{name}; echo > /build/{name}; \
+             sh -c 'sleep 1.5; : {name}' & sleep 0.7; \
+             ls /tmp /dev/shm /build /nix/store > $out; cat /proc/[0-9]*/cmdline >> $out; wait"
+        );
+        shell.script(name, &text)
+    });
+    let settings = nix_build::realise::Settings { max_jobs: 2, ..shell.settings() };
+    let begin = std::time::Instant::now();
+    shell.realise_with(&[&scripts[0], &scripts[1]], &settings, &nix_build::realise::NoObserver).unwrap();
+    let together = begin.elapsed() < std::time::Duration::from_secs(3);
+    for (own, other) in [(0, "omega"), (1, "alpha")] {
+        let found = fs::read_to_string(shell.store.real(&scripts[own])).unwrap();
+        assert!(!found.contains(other) && found.contains(["alpha", "omega"][own]), "{found}");
+    }
+    // Had they run one after the other, nothing would be shown.
+    assert!(together, "{:?}", begin.elapsed());
+}
+
+#[test]
+fn a_builder_that_is_not_there_is_named() {
+    let shell = Shell::new();
+    let mut derivation = nix_store::Derivation::new("no-builder");
+    derivation.system = nix_build::realise::Machine::this().systems[0].clone().into();
+    derivation.builder = b"/bin/sh".to_vec();
+    derivation.outputs.insert("out".into(), nix_store::DerivationOutput::Deferred);
+    derivation.env.insert(b"out".to_vec(), Vec::new());
+    let directory = shell.store.store.directory();
+    let mut load = |path: &nix_store::StorePath| shell.store.store.read_derivation(path);
+    let memo = nix_store::HashModuloMemo::new();
+    let hash = derivation.hash_modulo_masked(directory, &memo, &mut load).unwrap();
+    derivation.assign_output_paths(directory, &hash).unwrap();
+    let output = directory.display(derivation.outputs["out"].path().unwrap());
+    let path = shell.store.store.write_derivation(&derivation).unwrap();
+    let text = shell.fail(&crate::graph::Written { derivation: path, output });
+    assert!(text.contains("cannot run the builder '/bin/sh'") && text.contains("sandbox-paths"), "{text}");
+}
+
+#[test]
 fn inputs_cannot_be_written() {
     let shell = Shell::new();
     let text = "d=${busybox%/usr/bin/busybox}; { for try in \"chmod -R u+w $d\" \"rm -rf $d\" \"touch $d/x\" \
