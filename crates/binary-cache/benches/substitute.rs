@@ -6,7 +6,12 @@
 //!
 //! Each run is a process of its own, so that its memory is its own too. Three rounds; medians are shown.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed benchmark has no figures")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a failed benchmark has no figures"
+)]
 
 #[path = "../tests/caches/service.rs"]
 #[allow(dead_code, reason = "shared with the tests, which use all of it")]
@@ -214,7 +219,7 @@ fn large() {
         println!(
             "{:.0} MiB in archives of {megabytes:.0} MiB ({compression}): {:.2} s, {:.0} MiB/s of archives, {:.0} MiB of memory; \
              curl to disk {:.2} s (ratio {:.2}), to nowhere {:.2} s (ratio {:.2})",
-            (PATHS * SIZE >> 20) as f64,
+            ((PATHS * SIZE) >> 20) as f64,
             ours.seconds,
             megabytes / ours.seconds,
             ours.megabytes,
@@ -235,7 +240,7 @@ fn text(size: usize, seed: u64) -> Vec<u8> {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let word = state >> 33;
         bytes.extend_from_slice(format!("mov {:x}, {:06x}\n", word % 97, word % 9973).as_bytes());
-        if word % 5 == 0 {
+        if word.is_multiple_of(5) {
             bytes.extend_from_slice(&state.to_le_bytes());
         }
     }

@@ -108,7 +108,10 @@ impl Caches {
                 })
                 .ok()
         });
-        Ok(Caches { shared: Arc::new(Shared { settings, caches, lookups, observer, refused: Mutex::default() }), runtime })
+        Ok(Caches {
+            shared: Arc::new(Shared { settings, caches, lookups, observer, refused: Mutex::default() }),
+            runtime,
+        })
     }
 
     /// Whether there are none.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use nix_build::realise::{Machine, Means, Settings};
+use nix_build::realise::{Machine, Settings};
 use nix_build::sandbox::{SandboxPath, SandboxSettings};
 
 use crate::arguments::BuildLimits;
@@ -105,11 +105,6 @@ impl BuildSettings {
         })
     }
 
-    /// By what outputs can become valid.
-    pub fn means(&self) -> Means {
-        Means { machine: self.machine.clone(), ..Means::default() }
-    }
-
     /// The part of the scheduler's settings that is decided here.
     pub fn settings(&self) -> Settings {
         Settings {
@@ -119,7 +114,6 @@ impl BuildSettings {
             keep_failed: self.keep_failed,
             fallback: self.fallback,
             sandbox: self.sandbox.clone(),
-            means: self.means(),
             ..Settings::default()
         }
     }

@@ -42,6 +42,8 @@ const DEFAULT_SUBSTITUTER: &str = "https://cache.nixos.org";
 pub struct CacheConfiguration {
     /// What is asked for paths before they are built; none if nothing may be substituted.
     pub substituters: Vec<String>,
+    /// Whether nobody has said which.
+    pub is_default: bool,
     /// What paths are signed with when they go into a cache (`secret-key-files`).
     pub secret_key_files: Vec<PathBuf>,
     /// The rest.
@@ -87,6 +89,7 @@ impl CacheConfiguration {
         let attempts =
             number(nix, "download-attempts")?.map(|count| u32::try_from(count).unwrap_or(u32::MAX));
         Ok(CacheConfiguration {
+            is_default: words("substituters").or_else(|| words("extra-substituters")).is_none(),
             substituters: match truth(nix, "substitute", true)? {
                 true => list("substituters", "extra-substituters", DEFAULT_SUBSTITUTER),
                 false => Vec::new(),

@@ -62,6 +62,10 @@ impl<'a> Building<'a> {
 
 impl BuildObserver for Building<'_> {
     fn planned(&self, plan: &Plan) {
+        if !plan.substitutions.is_empty() {
+            let paths = counted(plan.substitutions.len(), "path");
+            self.progress.say(&format!("Getting {paths} from caches."));
+        }
         let fetches = plan.fetches().count();
         let builds = plan.builds.len() - fetches;
         self.builds.inc_length(builds as u64);

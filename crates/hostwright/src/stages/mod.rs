@@ -11,4 +11,5 @@ pub mod image;
 pub mod packages;
 pub mod realise;
 mod requests;
+mod substituter;
 pub mod world;

@@ -12,6 +12,7 @@ use nix_store::{ContentAddressMethod, HashAlgorithm, LocalStore, StorePath, Stor
 use super::building::Building;
 use super::evaluate::{Evaluated, Target};
 use super::packages::sources;
+use super::substituter;
 use crate::commands::Session;
 use crate::failure::Failure;
 
@@ -19,8 +20,10 @@ use crate::failure::Failure;
 pub struct Prepared {
     /// The store.
     pub store: LocalStore,
-    /// What is to be built, and the order.
+    /// What is to be had, built or not, and the order.
     pub plan: Plan,
+    /// By what it can be had.
+    means: Means,
 }
 
 /// A target whose output is valid.
@@ -74,8 +77,12 @@ fn prepare_by(
                 outputs: WantedOutputs::Named(BTreeSet::from([target.output.clone()])),
             })
             .collect();
-        let plan = plan(&session.configuration.building.means(), &store, &wanted)?;
-        Ok(Prepared { store, plan })
+        let means = Means {
+            machine: session.configuration.building.machine.clone(),
+            substituter: substituter::of_graph(session, &evaluated.graph)?,
+        };
+        let plan = plan(&means, &store, &wanted)?;
+        Ok(Prepared { store, plan, means })
     })
 }
 
@@ -89,6 +96,7 @@ pub fn realise(session: &Session, prepared: &Prepared, evaluated: &Evaluated) ->
         max_jobs: configuration.max_jobs,
         keep_going: configuration.keep_going,
         network: network(session, &prepared.plan)?,
+        means: prepared.means.clone(),
         ..configuration.building.settings()
     };
     let building = Building::new(&session.progress, configuration.print_build_logs);

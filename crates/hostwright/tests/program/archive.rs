@@ -20,7 +20,7 @@ fn locked_from(mirror: &Mirror) -> Run {
 }
 
 /// A fleet that also offers a package by itself, so that few files are needed to build something.
-fn with_package(place: &Path) -> (Fleet, String) {
+pub fn with_package(place: &Path) -> (Fleet, String) {
     let fleet = Fleet::first_light().alone_in(place);
     let flake = fleet.directory.join("flake.nix");
     let text = fs::read_to_string(&flake).unwrap();

@@ -8,7 +8,9 @@ use std::process::{Command, Stdio};
 use nix_store::{LocalStore, StoreDir, StoreRoot};
 use serde_json::Value;
 
-use crate::fleet::Run;
+use crate::archive::with_package;
+use crate::fleet::{Fleet, Run};
+use crate::mirror::Mirror;
 
 /// A directory with stores and caches in it.
 struct Place(tempfile::TempDir);
@@ -139,4 +141,31 @@ fn mistakes_have_statuses_of_their_own() {
         .run("store", &["copy", "--from", "http://127.0.0.1:1", &path.replace("two", "three")])
         .fails_with(5, &["warning: ", "127.0.0.1:1", "no cache has"]);
     place.run("store", &["cache", "verify", &place.url("none")]).fails_with(5, &["is not a binary cache"]);
+}
+
+#[test]
+fn what_a_cache_has_is_not_built() {
+    let place = Place(tempfile::tempdir().unwrap());
+    let (fleet, installable) = with_package(&place.path("made"));
+    let path = fleet.hostwright(&["build", &installable, "--no-link", "--print-out-paths"]);
+    let path = path.trim_end();
+    let public = place.succeeds("store", &["cache", "keygen", "test-1", "--secret-file", "secret"]);
+    let secret = place.path("secret");
+    let url = place.url("cache");
+    fleet.hostwright(&["cache", "push", &url, path, "--key-file", secret.to_str().unwrap()]);
+
+    let other = Fleet { store: place.path("other"), ..fleet };
+    // Nothing can be fetched that packages are made of.
+    let mirror = Mirror::down();
+    let built = |key: &str| {
+        let caches = ["--option", "substituters", &url, "--option", "trusted-public-keys", key];
+        let build = ["build", &installable, "--no-link", "--print-out-paths"];
+        other.run(&[&mirror.options()[..], &caches, &build].concat())
+    };
+    let stranger = place.succeeds("store", &["cache", "keygen", "test-1", "--secret-file", "stranger"]);
+    built(stranger.trim_end()).fails_with(5, &["warning: ", "signature", &mirror.url]);
+    let run = built(public.trim_end());
+    assert_eq!((run.status, run.stdout.trim_end()), (Some(0), path), "{}", run.stderr);
+    assert!(run.stderr.contains("from caches") && !run.stderr.contains("building"), "{}", run.stderr);
+    other.assert_nix_verifies_store();
 }
