@@ -21,9 +21,10 @@ use crate::nar;
 use crate::path_info::ValidPathInfo;
 use crate::store_path::{StoreDir, StorePath};
 
-/// Requests that are sent ahead. All of them together fit into the smallest buffer of a pipe, and at 10 ms to the daemon and back,
-/// 6 400 paths a second are enough to ask for all of a system.
-const WINDOW: usize = 64;
+/// Requests that are sent ahead. With the longest names that paths can have, all of them together fit into the 64 KiB of a pipe
+/// (pipe(7)), so that writing them never waits for a daemon that waits for us; at 10 ms to the daemon and back, 6 400 paths a
+/// second go through.
+const WINDOW: usize = 128;
 
 /// What a daemon does for this connection in its own way unless told otherwise.
 #[derive(Debug, Clone, PartialEq, Eq)]

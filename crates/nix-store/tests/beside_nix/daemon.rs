@@ -2,10 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::io::Write;
 use std::ops::ControlFlow;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -328,19 +331,15 @@ fn a_socket_leads_to_a_daemon_and_strangers_are_refused() {
     let nix = Nix::new();
     let roots = populate(&nix);
     let socket = nix.path("socket");
-    let mut daemon = nix
-        .command("nix-daemon")
-        .env("NIX_DAEMON_SOCKET_PATH", &socket)
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    wait_for(|| socket.exists());
+    let daemon =
+        nix.command("nix-daemon").env("NIX_DAEMON_SOCKET_PATH", &socket).stderr(Stdio::null()).spawn();
+    let daemon = Server(daemon.unwrap());
+    wait_for(|| UnixStream::connect(&socket).is_ok());
     let store = DaemonStore::connect(&format!("unix://{}", socket.display())).unwrap();
     for root in &roots {
         assert!(store.is_valid(root).unwrap());
     }
-    daemon.kill().unwrap();
-    daemon.wait().unwrap();
+    drop(daemon);
     drop(store);
 
     let Err(Error::Connect { .. }) = DaemonStore::connect(&format!("unix://{}", nix.path("none").display()))
@@ -363,6 +362,53 @@ fn a_socket_leads_to_a_daemon_and_strangers_are_refused() {
     }
 }
 
+/// Counts how often something is sent: after it, the answer has to come all the way.
+struct Counted<W> {
+    inner: W,
+    sent: Arc<AtomicUsize>,
+}
+
+impl<W: Write> Write for Counted<W> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.sent.fetch_add(usize::from(!bytes.is_empty()), Ordering::Relaxed);
+        self.inner.write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.inner.flush()
+    }
+}
+
+#[test]
+fn a_slow_link_costs_its_delay_seldom() {
+    const PATHS: usize = 1000;
+    let (there, here) = (Nix::new(), Nix::new());
+    let store = open(&there);
+    let roots: BTreeSet<StorePath> = (0..PATHS)
+        .map(|number| store.add_text(&format!("text-{number}"), b"small", &BTreeSet::new()).unwrap())
+        .collect();
+    let all = store.add_text("all", b"all", &roots).unwrap();
+    let mut child = there
+        .command("nix-daemon")
+        .arg("--stdio")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let sent = Arc::new(AtomicUsize::new(0));
+    let writer = Counted { inner: child.stdin.take().unwrap(), sent: sent.clone() };
+    let transport = Transport::of_streams("far away", child.stdout.take().unwrap(), writer);
+    let daemon = DaemonStore::over(transport, StoreDir::default(), Box::new(|_: &LogMessage| {})).unwrap();
+    let copied = copy_from_daemon(&daemon, &open(&here), &BTreeSet::from([all]), &mut quiet).unwrap();
+    assert_eq!(copied.paths.len(), PATHS + 1);
+    // A question and an archive of each, one after the other, would be two thousand.
+    let sent = sent.load(Ordering::Relaxed);
+    assert!(sent < 100, "{sent}");
+    drop(daemon);
+    child.wait().unwrap();
+    assert!(open(&here).verify(true).unwrap().is_empty());
+}
+
 fn wait_for(condition: impl Fn() -> bool) {
     let until = Instant::now() + Duration::from_secs(10);
     while !condition() {
@@ -371,9 +417,19 @@ fn wait_for(condition: impl Fn() -> bool) {
     }
 }
 
+/// A process that serves a test and ends with it.
+struct Server(Child);
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// An SSH server of our own on this machine, for whoever has the key.
 struct SshServer {
-    process: Child,
+    _process: Server,
     port: u16,
 }
 
@@ -414,16 +470,9 @@ impl SshServer {
             .unwrap_or_else(|error| {
                 panic!("cannot run sshd (Debian's package openssh-server has it): {error}")
             });
-        let server = SshServer { process, port };
+        let server = SshServer { _process: Server(process), port };
         wait_for(|| std::net::TcpStream::connect(("127.0.0.1", port)).is_ok());
         server
-    }
-}
-
-impl Drop for SshServer {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
     }
 }
 
