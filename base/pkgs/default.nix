@@ -76,7 +76,7 @@ let
 
   configOverrides = final: prev: (packageConfig.packageOverrides or (_: { })) prev;
 
-  archive = import ./top-level/debian-packages.nix { inherit lib lock hostPlatform; };
+  archive = import ./top-level/debian-packages.nix { inherit lib lock buildPlatform hostPlatform; };
 
   # What the base defines itself outranks an archive package of the same name
   # (`fetchurl` stays a function whatever Debian may package one day).

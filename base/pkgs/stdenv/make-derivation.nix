@@ -44,7 +44,10 @@ let
 
   isDebian = input: builtins.isAttrs input && input ? debianPackages;
 
-  # A package of Debian's is installed in the build's `/usr`.
+  # A package of Debian's is installed in the build's `/usr`: of tools that of the
+  # machine that builds, whichever was named.
+  toolNames = inputs: lib.concatMap (input: input.debianPackages) (lib.filter isDebian inputs);
+
   debianNames =
     derivationName: inputs:
     lib.concatMap (
@@ -126,10 +129,15 @@ let
         ++ lib.optionals doInstallCheck (named "installCheckInputs");
       propagatedInputs = named "propagatedBuildInputs";
       propagatedNativeInputs = named "propagatedNativeBuildInputs";
-      all = nativeInputs ++ targetInputs ++ propagatedInputs ++ propagatedNativeInputs;
+      tools = nativeInputs ++ propagatedNativeInputs;
+      libraries = targetInputs ++ propagatedInputs;
 
       debianPackages = lib.unique (
-        basePackages ++ arguments.debianPackages or [ ] ++ debianNames name all ++ propagated all
+        basePackages
+        ++ arguments.debianPackages or [ ]
+        ++ toolNames tools
+        ++ debianNames name libraries
+        ++ propagated (tools ++ libraries)
       );
       shared = lib.length debianPackages == lib.length basePackages;
 
@@ -203,7 +211,8 @@ let
           override = arguments.override or (_: throw "${name}: nothing to override");
           # What a build that takes this in needs of Debian's besides.
           propagatedDebianPackages = lib.unique (
-            debianNames name (propagatedInputs ++ propagatedNativeInputs)
+            toolNames propagatedNativeInputs
+            ++ debianNames name propagatedInputs
             ++ propagated (propagatedInputs ++ propagatedNativeInputs)
           );
         }

@@ -12,6 +12,7 @@
 {
   lib,
   lock,
+  buildPlatform,
   hostPlatform,
 }:
 
@@ -21,6 +22,9 @@ let
   architecture = import ./architecture.nix { inherit lib; } hostPlatform;
   universe = lock.universe or false;
   locked = lock.packages.${architecture} or { };
+  # A build for this machine names its tools here, and takes those of the machine
+  # that builds: they need not be locked for both.
+  tools = lock.packages.${import ./architecture.nix { inherit lib; } buildPlatform} or { };
 
   storeName = lib.replaceStrings [ "~" ":" ] [ "-" "-" ];
 
@@ -239,7 +243,9 @@ let
       override = _: debianPackage { inherit pname debs mainProgram programs meta; };
     } (if universe then builtins.seq package requested else tree);
 in
-lib.mapAttrs (pname: _: debianPackage { inherit pname; }) locked
+lib.mapAttrs (pname: _: debianPackage { inherit pname; }) (
+  if buildPlatform.system == hostPlatform.system then locked else tools // locked
+)
 // {
   inherit debianPackage;
 

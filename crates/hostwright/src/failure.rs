@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use nix_build::realise::Unbuildable;
+
 use crate::vm::VmError;
 
 /// The exit statuses that the manual page lists.
@@ -212,6 +214,12 @@ impl Failure {
             Failure::Build(error) if error.is_out_of_space() => Some(SPACE_ADVICE.to_owned()),
             Failure::Cache(error) if error.is_out_of_space() => Some(SPACE_ADVICE.to_owned()),
             Failure::Cache(binary_cache::Error::Unsigned { .. }) => Some(UNSIGNED_ADVICE.to_owned()),
+            Failure::Build(nix_build::Error::CannotBuild {
+                cause: Unbuildable::OtherSystem { machine, .. },
+                ..
+            }) => machine.first().map(|system| {
+                format!("to compile it here for the other machine, set nixpkgs.buildPlatform = \"{system}\" on its host")
+            }),
             _ => None,
         }
     }
