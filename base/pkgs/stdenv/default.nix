@@ -48,9 +48,14 @@ let
           libc = null;
         };
         # The `/usr` of builds that take in nothing else of Debian's.
+        debianEnvironment = toolchain.environment {
+          inherit name;
+          packages = basePackages;
+        };
         debianRoot = toolchain.debianRoot {
           inherit name;
           packages = basePackages;
+          debs = stdenv.debianEnvironment;
         };
         mkDerivation = import ./make-derivation.nix {
           inherit

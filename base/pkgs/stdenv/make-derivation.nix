@@ -140,6 +140,14 @@ let
         ++ propagated (tools ++ libraries)
       );
       shared = lib.length debianPackages == lib.length basePackages;
+      environment =
+        if shared then
+          stdenv.debianEnvironment
+        else
+          toolchain.environment {
+            inherit name;
+            packages = debianPackages;
+          };
 
       others = inputs: map (input: lib.getDev input) (lib.filter (input: !isDebian input) inputs);
       variable = inputs: lib.optionalAttrs (inputs != [ ]);
@@ -175,12 +183,16 @@ let
               toolchain.debianRoot {
                 inherit name;
                 packages = debianPackages;
+                debs = environment;
               }
           }";
           outputs = arguments.outputs or [ "out" ];
           inherit doCheck doInstallCheck;
         }
         // lib.optionalAttrs (targetPrefix != "") { inherit targetPrefix; }
+        // lib.optionalAttrs (stdenv.hasCC && targetPrefix == "") {
+          debianLibraries = toolchain.runtimeLibraries environment;
+        }
         // lib.optionalAttrs (targetPrefix != "" && arguments.configurePlatforms or [ "host" ] != [ ]) {
           configureFlags =
             lib.toList (arguments.configureFlags or [ ])

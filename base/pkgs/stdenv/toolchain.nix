@@ -59,14 +59,38 @@ in
       "libc6-dev-${architecture}-cross"
     ];
 
-  # debianRoot :: { name, packages } -> derivation
-  debianRoot =
+  # The unpacked packages of a build.
+  environment =
     { name, packages }:
+    buildPackages.debianEnvironment {
+      name = "build-of-${name}";
+      inherit packages;
+    };
+
+  # Those with libraries that a program may need when it runs. A host has those of
+  # the C library whatever it runs.
+  runtimeLibraries = lib.filter (
+    deb:
     let
-      debs = buildPackages.debianEnvironment {
-        name = "build-of-${name}";
-        inherit packages;
-      };
+      name = deb.pname or "";
+    in
+    name != ""
+    && !(lib.hasSuffix "-dev" name)
+    && !(lib.elem name [
+      "libc-bin"
+      "libc6"
+      "libgcc-s1"
+    ])
+  );
+
+  # debianRoot :: { name, packages, debs } -> derivation
+  debianRoot =
+    {
+      name,
+      packages,
+      debs,
+    }:
+    let
       present = lib.unique (packages ++ map (deb: deb.pname or "") debs);
       offered = lib.concatMap (package: alternatives.${package} or [ ]) present;
     in

@@ -81,6 +81,40 @@ _compressManuals() {
   done < <(find "$1/share/man" -type l ! -name '*.gz' -print0)
 }
 
+# A host that has the outputs gets the libraries of Debian's that they were linked
+# with, and what those need in turn: it installs what is listed here.
+_recordLibraries() {
+  local -A seen=() used=()
+  local queue=() name output file library found
+  for output in $(getAllOutputNames); do
+    if [ ! -e "${!output}" ]; then continue; fi
+    while IFS= read -r -d '' file; do
+      if isELF "$file"; then queue+=("$file"); fi
+    done < <(find "${!output}" -type f -print0)
+  done
+  while ((${#queue[@]} > 0)); do
+    file=${queue[-1]}
+    unset 'queue[-1]'
+    for name in $(patchelf --print-needed "$file" 2> /dev/null); do
+      if [ -n "${seen[$name]-}" ]; then continue; fi
+      seen[$name]=1
+      for library in ${debianLibraries[*]}; do
+        for found in "$library"/usr/lib/*/"$name"; do
+          if [ -e "$found" ]; then
+            used[$library]=1
+            queue+=("$found")
+            break 2
+          fi
+        done
+      done
+    done
+  done
+  if ((${#used[@]} > 0)); then
+    mkdir -p "$out/nix-support"
+    printf '%s\n' "${!used[@]}" | sort > "$out/nix-support/debian-depends"
+  fi
+}
+
 # Other builds are told what else they need.
 _writePropagated() {
   local target name values
@@ -114,6 +148,7 @@ fixupPhase() {
   if [[ -z ${dontStrip-} ]] && type -P "$STRIP" > /dev/null; then _eachOutput _stripOutput; fi
   if [[ -z ${dontPatchELF-} ]] && type -P patchelf > /dev/null; then _eachOutput _shrinkRunPath; fi
   if [ -z "${dontGzipMan-}" ]; then _eachOutput _compressManuals; fi
+  if [[ -n ${debianLibraries[*]-} ]] && type -P patchelf > /dev/null; then _recordLibraries; fi
   runHook fixupOutputHook
   _writePropagated
   runHook postFixup

@@ -90,6 +90,9 @@ fn programs_are_built_checked_and_run() {
     assert_eq!(said, expected);
     let manual = flake.build("hello.man", &[]).join("share/man/man1/hello-c.1.gz");
     assert!(manual.exists());
+    // A host that has the program gets the library with it.
+    let needed = fs::read_to_string(flake.build("user", &[]).join("nix-support/debian-depends")).unwrap();
+    assert!(needed.lines().count() == 1 && needed.contains("-zlib1g-"), "{needed}");
     let log = flake.succeed(&["log", &flake.reference("hello")]);
     for phase in ["unpackPhase", "patchPhase", "buildPhase", "checkPhase", "installPhase", "fixupPhase"] {
         assert!(log.contains(&format!("Running phase: {phase}\n")), "{log}");
