@@ -63,12 +63,13 @@ fn no_files_and_no_processes_of_the_machine() {
     let sleeper = Command::new("sleep").arg("60").spawn().unwrap();
     let own = std::process::id();
     let text = format!(
-        "{{ for path in /root /home /work /usr /var /sys /run /boot {} {}; do test ! -e $path || echo visible $path; done; \
+        "{{ for path in /root /home /usr /var /sys /run /boot {} {} {}; do test ! -e $path || echo visible $path; done; \
          for process in {own} {}; do kill -0 $process 2>/dev/null && echo alive $process; done; \
          ls /proc | grep -E '^[0-9]+$'; ls /nix/store; \
          ls /proc/1/root/; }} > $out 2>&1",
         other.output,
         shell.store.directory.path().display(),
+        env!("CARGO_MANIFEST_DIR"),
         sleeper.id(),
     );
     let found = shell.read(&shell.script("files", &text));
