@@ -478,7 +478,7 @@ pub struct VmArguments {
     pub no_wait: bool,
     /// How long to wait for SSH, in seconds [default: 120 with KVM, 600 without]
     #[arg(long, value_name = "SECONDS")]
-    pub timeout: Option<u64>,
+    pub boot_timeout: Option<u64>,
     /// Leave the machine running in the background
     #[arg(long, conflicts_with = "exec")]
     pub detach: bool,
@@ -511,4 +511,16 @@ pub struct LogArguments {
 pub struct CompletionsArguments {
     /// The shell
     pub shell: clap_complete::Shell,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::Arguments;
+
+    #[test]
+    fn no_two_options_of_a_verb_have_one_name() {
+        Arguments::command().debug_assert();
+    }
 }

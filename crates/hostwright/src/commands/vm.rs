@@ -195,7 +195,7 @@ fn boot(
     let lifetime = if arguments.detach { Lifetime::ItsOwn } else { Lifetime::Ours };
     let mut running = start(session, emulator, machine, state, lifetime, &stop)?;
     if !arguments.no_wait {
-        let patience = Duration::from_secs(arguments.timeout.unwrap_or(match running.acceleration() {
+        let patience = Duration::from_secs(arguments.boot_timeout.unwrap_or(match running.acceleration() {
             Acceleration::Kvm => 120,
             Acceleration::Translation => 600,
         }));

@@ -163,7 +163,7 @@ fn what_a_cache_has_is_not_built() {
         other.run(&[&mirror.options()[..], &caches, &build].concat())
     };
     let stranger = place.succeeds("store", &["cache", "keygen", "test-1", "--secret-file", "stranger"]);
-    built(stranger.trim_end()).fails_with(5, &["warning: ", "signature", &mirror.url]);
+    built(stranger.trim_end()).fails_with(5, &["warning: ", "is not signed", &mirror.url]);
     let run = built(public.trim_end());
     assert_eq!((run.status, run.stdout.trim_end()), (Some(0), path), "{}", run.stderr);
     assert!(run.stderr.contains("from caches") && !run.stderr.contains("building"), "{}", run.stderr);

@@ -27,7 +27,7 @@ impl Machine {
         let timeout = BOOT_TIMEOUT.as_secs().to_string();
         let mut program = fleet
             .command()
-            .args(["vm", &fleet.installable(host), "--fresh", "--json", "--timeout", &timeout])
+            .args(["vm", &fleet.installable(host), "--fresh", "--json", "--boot-timeout", &timeout])
             .arg("--state")
             .arg(&state)
             // Whatever this machine has, the emulator is to come out of the fleet's pinned packages.
