@@ -3,30 +3,30 @@
 { lib, pkgs, ... }:
 
 let
-  registry = "registry+https://github.com/rust-lang/crates.io-index";
-
-  # importCargoLock :: { lockFile | lockFileContents } -> derivation
+  # importCargoLock :: { lockFile | lockFileContents, extraRegistries } -> derivation
   #
-  # A directory as `cargo vendor` makes it.
+  # A directory as `cargo vendor` makes it. `extraRegistries` has the address of downloads of each registry that the lock
+  # names: "registry+INDEX" = "https://…/api/v1/crates".
   importCargoLock =
     {
       lockFile ? null,
       lockFileContents ? builtins.readFile lockFile,
+      extraRegistries ? { },
       ...
     }:
     let
       packages = lib.filter (package: package ? source) (builtins.fromTOML lockFileContents).package;
       crate =
         package:
-        if package.source != registry then
-          throw "importCargoLock: the crate ${package.name} comes from ${package.source}; only crates of crates.io can be fetched by checksum, so vendor it and give cargoVendorDir"
+        if !(extraRegistries ? ${package.source}) then
+          throw "importCargoLock: the crate ${package.name} comes from ${package.source}; give the address of its downloads in extraRegistries, or vendor it and give cargoVendorDir"
         else
           {
             directory = "${package.name}-${package.version}";
             inherit (package) checksum;
             archive = pkgs.fetchurl {
               name = "crate-${package.name}-${package.version}.tar.gz";
-              url = "https://static.crates.io/crates/${package.name}/${package.name}-${package.version}.crate";
+              url = "${extraRegistries.${package.source}}/${package.name}/${package.version}/download";
               sha256 = package.checksum;
             };
           };
