@@ -154,8 +154,13 @@ impl<'store> Linker<'store> {
                     self.linked.lock().unwrap_or_else(PoisonError::into_inner).insert(metadata.ino());
                     Ok(true)
                 }
-                // Somebody else made it.
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+                // Somebody else made it, or put another file in the place of `path` at this moment: link(2) has no entry
+                // then for the one that it began with.
+                Err(error)
+                    if matches!(error.kind(), io::ErrorKind::AlreadyExists | io::ErrorKind::NotFound) =>
+                {
+                    Ok(false)
+                }
                 // The index of a directory of ext4 can be full; then this file is not shared.
                 Err(error) if error.kind() == io::ErrorKind::StorageFull => Ok(true),
                 Err(error) if error.kind() == io::ErrorKind::TooManyLinks => Ok(true),

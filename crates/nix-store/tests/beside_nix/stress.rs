@@ -139,20 +139,17 @@ fn write_sources(nix: &Nix) {
 }
 
 #[test]
-fn nothing_is_lost_while_both_collect() {
+fn nothing_is_lost_while_builders_and_collectors_work() {
     let nix = Nix::new();
     write_sources(&nix);
     drop(open(&nix));
-    let mut workers: Vec<Worker> =
-        ["build", "build", "build", "collect", "optimise"].iter().map(|task| begin(task, &nix)).collect();
+    let mut workers: Vec<Worker> = ["build", "build", "build", "collect", "collect", "optimise"]
+        .iter()
+        .map(|task| begin(task, &nix))
+        .collect();
     let until = Instant::now() + Duration::from_secs(8);
-    let mut collections = 0;
     while Instant::now() < until {
-        nix.run("nix-store", &["--gc"]);
-        if collections % 4 == 0 {
-            nix.run("nix-store", &["--optimise"]);
-        }
-        collections += 1;
+        thread::sleep(Duration::from_millis(100));
         for worker in &mut workers {
             assert!(worker.0.try_wait().unwrap().is_none(), "a worker failed");
         }
@@ -161,8 +158,9 @@ fn nothing_is_lost_while_both_collect() {
     for mut worker in workers {
         assert!(worker.0.wait().unwrap().success());
     }
-    assert!(collections > 3, "{collections}");
     nix.run("nix-store", &["--verify", "--check-contents"]);
+    // Nix finds the same roots.
+    nix.run("nix-store", &["--gc"]);
     let store = open(&nix);
     assert!(store.verify(true).unwrap().is_empty());
     for entry in fs::read_dir(nix.path("links")).unwrap() {
