@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use download::{Cancellation, Web};
 use nix_store::{NarInfo, StorePath};
-use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinSet;
 
 use crate::cache::{Cache, Facts};
@@ -15,6 +14,7 @@ use crate::lookup_cache::{LookupCache, Remembered};
 use crate::netrc::Netrc;
 use crate::observer::Observer;
 use crate::settings::Settings;
+use crate::tasks::Tasks;
 
 /// Tasks that look paths up at a time. The connections set a lower limit to what is asked; this one keeps a hundred
 /// thousand paths from becoming as many tasks.
@@ -24,7 +24,7 @@ const LOOK_UPS: usize = 512;
 /// asynchronous task.
 pub struct Caches {
     pub(crate) shared: Arc<Shared>,
-    pub(crate) runtime: Runtime,
+    pub(crate) tasks: Tasks,
 }
 
 /// What tasks need of it.
@@ -78,13 +78,9 @@ impl Caches {
         urls: impl IntoIterator<Item = &'urls str>,
         observer: Arc<dyn Observer>,
     ) -> Result<Self> {
-        let runtime = Builder::new_multi_thread()
-            // TLS and signatures are the work here.
-            .worker_threads(std::thread::available_parallelism().map_or(2, |count| count.get().clamp(2, 4)))
-            .thread_name("binary-cache")
-            .enable_all()
-            .build()
-            .map_err(|error| download::Error::Client { source: error.into() })?;
+        // TLS and signatures are the work here.
+        let tasks =
+            Tasks::new(std::thread::available_parallelism().map_or(2, |count| count.get().clamp(2, 4)))?;
         let web = Web::new(settings.download())?;
         let netrc = match &settings.netrc_file {
             Some(file) => Arc::new(Netrc::read(file)?),
@@ -110,7 +106,7 @@ impl Caches {
         });
         Ok(Caches {
             shared: Arc::new(Shared { settings, caches, lookups, observer, refused: Mutex::default() }),
-            runtime,
+            tasks,
         })
     }
 
@@ -133,7 +129,7 @@ impl Caches {
         paths: &[StorePath],
         cancellation: &Cancellation,
     ) -> Result<BTreeMap<StorePath, Available>> {
-        self.block_on(
+        self.tasks.wait_for(
             cancellation,
             Arc::clone(&self.shared).query(paths.to_vec(), Asked::Needed, BTreeSet::new()),
         )
@@ -149,7 +145,7 @@ impl Caches {
         paths: &[StorePath],
         cancellation: &Cancellation,
     ) -> Result<BTreeMap<StorePath, Available>> {
-        self.block_on(
+        self.tasks.wait_for(
             cancellation,
             Arc::clone(&self.shared).query(paths.to_vec(), Asked::Perhaps, BTreeSet::new()),
         )
@@ -184,20 +180,6 @@ impl Caches {
             closure.missing.extend(round.into_iter().filter(|path| !found.contains_key(path)));
             closure.available.extend(found);
         }
-    }
-
-    pub(crate) fn block_on<T>(
-        &self,
-        cancellation: &Cancellation,
-        work: impl Future<Output = Result<T>>,
-    ) -> Result<T> {
-        self.runtime.block_on(async {
-            tokio::select! {
-                biased;
-                () = cancellation.cancelled() => Err(Error::Cancelled),
-                result = work => result,
-            }
-        })
     }
 }
 

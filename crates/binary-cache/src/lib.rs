@@ -26,6 +26,7 @@ mod settings;
 mod sign;
 mod storage;
 mod substitute;
+mod tasks;
 mod verify;
 
 pub use aws::AwsEnvironment;

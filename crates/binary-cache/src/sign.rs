@@ -37,7 +37,7 @@ impl Destination {
         let mut keys = keys.to_vec();
         keys.extend(self.own_key()?);
         let keys = Arc::new(keys);
-        self.block_on(cancellation, async {
+        self.tasks.wait_for(cancellation, async {
             let names = self.shared.names(paths).await?;
             let mut names = names.into_iter();
             let mut tasks = JoinSet::new();

@@ -53,13 +53,14 @@ impl Destination {
     /// of the result.
     pub fn verify(&self, paths: Option<&[StorePath]>, cancellation: &Cancellation) -> Result<Verified> {
         let shared = &self.shared;
-        let (narinfos, mut faults) = self.block_on(cancellation, Arc::clone(shared).read_narinfos(paths))?;
+        let (narinfos, mut faults) =
+            self.tasks.wait_for(cancellation, Arc::clone(shared).read_narinfos(paths))?;
         let mut known: BTreeSet<StorePath> = narinfos.keys().cloned().collect();
         let referred: BTreeSet<&StorePath> =
             narinfos.values().flat_map(|narinfo| &narinfo.info.references).collect();
         let unknown: Vec<StorePath> =
             referred.into_iter().filter(|path| !known.contains(*path)).cloned().collect();
-        known.extend(self.block_on(cancellation, Arc::clone(shared).present(unknown))?);
+        known.extend(self.tasks.wait_for(cancellation, Arc::clone(shared).present(unknown))?);
 
         let next = AtomicUsize::new(0);
         let found = Mutex::new((Vec::new(), Ok(())));
@@ -68,7 +69,7 @@ impl Destination {
             while let Some(narinfo) = all.get(next.fetch_add(1, Ordering::Relaxed)) {
                 let result = match cancellation.is_cancelled() {
                     true => Err(Error::Cancelled),
-                    false => shared.verify_one(self.runtime.handle(), narinfo, &known),
+                    false => shared.verify_one(self.tasks.handle(), narinfo, &known),
                 };
                 let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
                 match result {

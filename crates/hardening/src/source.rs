@@ -49,8 +49,13 @@ fn accepted_by_another_parser(bytes: &[u8]) {
     // It knows ASCII white space only as Nix does, but is stricter about what may stand in paths and URIs, about floats
     // without a digit before the dot, about numbers that do not fit, about `or` as a name, and about `!` after a minus.
     let plain = text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ' || byte == b'\n');
-    let narrower = ["/", "or", ":", "~", "<", "let", "''", "\\", "!"];
-    if !plain || narrower.iter().any(|part| text.contains(part)) || text.bytes().any(|byte| byte == b'.') {
+    let narrower = ["/", "or", ":", "~", "<", "let", "''", "\\"];
+    let after_minus = text.replace([' ', '\n'], "").contains("-!");
+    if !plain
+        || after_minus
+        || narrower.iter().any(|part| text.contains(part))
+        || text.bytes().any(|byte| byte == b'.')
+    {
         return;
     }
     let parsed = rnix::Root::parse(text);

@@ -16,7 +16,6 @@ use std::time::Duration;
 
 use download::{Cancellation, Web};
 use nix_store::{CacheInfo, LocalStore, NarInfo, SecretKey, StorePath};
-use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Semaphore;
 
 use crate::cache::Cache;
@@ -26,6 +25,7 @@ use crate::netrc::Netrc;
 use crate::observer::Observer;
 use crate::settings::Settings;
 use crate::storage::FileType;
+use crate::tasks::Tasks;
 use compress::{Packed, pack};
 
 /// Archives above this size are looked for before they are sent: a push that was broken off may have left them.
@@ -43,7 +43,7 @@ const POLL: Duration = Duration::from_millis(50);
 /// A cache that is written to, or worked on as a whole. Must not be used from within an asynchronous task.
 pub struct Destination {
     pub(crate) shared: Arc<Written>,
-    pub(crate) runtime: Runtime,
+    pub(crate) tasks: Tasks,
 }
 
 /// What tasks need of it.
@@ -70,19 +70,14 @@ impl Destination {
     /// # Errors
     /// Those of [`Caches::new`](crate::Caches::new).
     pub fn open(settings: Settings, url: &str, observer: Arc<dyn Observer>) -> Result<Self> {
-        let runtime = Builder::new_multi_thread()
-            .worker_threads(2)
-            .thread_name("binary-cache")
-            .enable_all()
-            .build()
-            .map_err(|error| download::Error::Client { source: error.into() })?;
+        let tasks = Tasks::new(2)?;
         let web = Web::new(settings.download())?;
         let netrc = match &settings.netrc_file {
             Some(file) => Arc::new(Netrc::read(file)?),
             None => Arc::default(),
         };
         let cache = Cache::new(Location::parse(url)?, &settings, &web, &netrc)?;
-        Ok(Destination { shared: Arc::new(Written { settings, cache, observer }), runtime })
+        Ok(Destination { shared: Arc::new(Written { settings, cache, observer }), tasks })
     }
 
     /// Its address, without settings and passwords.
@@ -108,8 +103,8 @@ impl Destination {
         let closure = store.closure(roots)?;
         let mut keys = keys.to_vec();
         keys.extend(self.own_key()?);
-        self.block_on(cancellation, self.shared.prepare())?;
-        let present = self.block_on(cancellation, Arc::clone(&self.shared).present(closure.clone()))?;
+        self.tasks.wait_for(cancellation, self.shared.prepare())?;
+        let present = self.tasks.wait_for(cancellation, Arc::clone(&self.shared).present(closure.clone()))?;
         let missing: Vec<StorePath> = closure.into_iter().filter(|path| !present.contains(path)).collect();
         let (added, bytes) = self.add(store, &missing, &keys, cancellation)?;
         Ok(Pushed { added, present, bytes })
@@ -126,7 +121,7 @@ impl Destination {
         cancellation: &Cancellation,
     ) -> Result<Vec<StorePath>> {
         let closure = store.closure(roots)?;
-        let present = self.block_on(cancellation, Arc::clone(&self.shared).present(closure.clone()))?;
+        let present = self.tasks.wait_for(cancellation, Arc::clone(&self.shared).present(closure.clone()))?;
         Ok(closure.into_iter().filter(|path| !present.contains(path)).collect())
     }
 
@@ -268,7 +263,7 @@ impl Destination {
         message: impl FnOnce(usize, T) -> Sent + Send + 'static,
     ) {
         let (stop, sent) = (stop.clone(), sent.clone());
-        self.runtime.spawn(async move {
+        self.tasks.spawn(async move {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => {}
@@ -282,20 +277,6 @@ impl Destination {
                 }
             }
         });
-    }
-
-    pub(crate) fn block_on<T>(
-        &self,
-        cancellation: &Cancellation,
-        work: impl Future<Output = Result<T>>,
-    ) -> Result<T> {
-        self.runtime.block_on(async {
-            tokio::select! {
-                biased;
-                () = cancellation.cancelled() => Err(Error::Cancelled),
-                result = work => result,
-            }
-        })
     }
 }
 

@@ -90,7 +90,7 @@ impl Caches {
             let mut books = Books {
                 store,
                 shared: &self.shared,
-                runtime: self.runtime.handle(),
+                runtime: self.tasks.handle(),
                 scope,
                 window: &window,
                 held: &held,
