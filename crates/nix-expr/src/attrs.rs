@@ -115,7 +115,7 @@ impl<'a> Attrs<'a> {
         let mut joined = Cow::Borrowed(self.own.get());
         let mut under = self.under.get();
         while let Some(layer) = under {
-            joined = Cow::Owned(join(layer.own.get(), &joined).collect());
+            joined = Cow::Owned(join(layer.own.get(), &joined));
             under = layer.under.get();
         }
         joined
@@ -123,14 +123,13 @@ impl<'a> Attrs<'a> {
 
     /// All attributes of `self` and of `above`, which wins.
     fn join_under(&self, mut above: Cow<'_, [Attr<'a>]>, arena: &'a Bump) -> &'a [Attr<'a>] {
-        let mut layer = self;
-        while let Some(under) = layer.under.get() {
-            above = Cow::Owned(join(layer.own.get(), &above).collect());
-            layer = under;
+        let mut layer = Some(self);
+        while let Some(below) = layer {
+            above = Cow::Owned(join(below.own.get(), &above));
+            layer = below.under.get();
         }
-        // Only the lowest layer is large, so only this goes to the arena, and with nothing to spare.
-        let below = layer.own.get();
-        arena.alloc_slice_fill_iter(join(below, &above))
+        // Only what is left in the end goes to the arena, and with nothing to spare.
+        arena.alloc_slice_copy(&above)
     }
 
     /// The number of attributes.
@@ -174,67 +173,36 @@ impl<'a> Attrs<'a> {
     }
 }
 
-/// Goes through two sorted slices as one; `above` wins.
-fn join<'s, 'a>(below: &'s [Attr<'a>], above: &'s [Attr<'a>]) -> Join<'s, 'a> {
-    let common = if above.len() * 8 < below.len() {
-        above.iter().filter(|attr| search(below, attr.name).is_some()).count()
-    } else {
-        let (mut rest, mut common) = (below, 0);
-        for attr in above {
-            while let Some((first, behind)) = rest.split_first()
-                && first.name <= attr.name
-            {
-                common += usize::from(first.name == attr.name);
-                rest = behind;
-            }
+/// Two sorted slices as one; `above` wins.
+fn join<'a>(mut below: &[Attr<'a>], mut above: &[Attr<'a>]) -> Vec<Attr<'a>> {
+    let mut joined = Vec::with_capacity(below.len() + above.len());
+    if above.len() * 8 < below.len() {
+        // A few over many: what lies between them is copied in whole runs.
+        for high in above {
+            let (before, rest) = below.split_at(below.partition_point(|low| low.name < high.name));
+            joined.extend_from_slice(before);
+            joined.push(*high);
+            below = match rest.split_first() {
+                Some((same, after)) if same.name == high.name => after,
+                _ => rest,
+            };
         }
-        common
-    };
-    Join { below, above, left: below.len() + above.len() - common }
-}
-
-/// See [`join`].
-struct Join<'s, 'a> {
-    below: &'s [Attr<'a>],
-    above: &'s [Attr<'a>],
-    /// How many are to come.
-    left: usize,
-}
-
-impl<'a> Iterator for Join<'_, 'a> {
-    type Item = Attr<'a>;
-
-    #[inline]
-    fn next(&mut self) -> Option<Attr<'a>> {
-        self.left = self.left.saturating_sub(1);
-        match (self.below.split_first(), self.above.split_first()) {
-            (Some((low, behind)), Some((high, _))) if low.name < high.name => {
-                self.below = behind;
-                Some(*low)
-            }
-            (below, Some((high, rest))) => {
-                self.above = rest;
-                if let Some((low, behind)) = below
-                    && low.name == high.name
-                {
-                    self.below = behind;
-                }
-                Some(*high)
-            }
-            (Some((low, behind)), None) => {
-                self.below = behind;
-                Some(*low)
-            }
-            (None, None) => None,
+        above = &[];
+    }
+    while let (Some((low, lower)), Some((high, upper))) = (below.split_first(), above.split_first()) {
+        let wins = high.name <= low.name;
+        joined.push(if wins { *high } else { *low });
+        if low.name <= high.name {
+            below = lower;
+        }
+        if wins {
+            above = upper;
         }
     }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        (self.left, Some(self.left))
-    }
+    joined.extend_from_slice(below);
+    joined.extend_from_slice(above);
+    joined
 }
-
-impl ExactSizeIterator for Join<'_, '_> {}
 
 #[cfg(test)]
 mod tests {

@@ -73,6 +73,8 @@ pub struct SourceMap<'a> {
     arena: &'a Bump,
     io: &'a dyn EvalIo,
     files: RefCell<Vec<SourceFile<'a>>>,
+    /// Room for finding the lines of a text.
+    lines: RefCell<Vec<u32>>,
 }
 
 fn fingerprint(text: &[u8]) -> u64 {
@@ -84,7 +86,7 @@ fn fingerprint(text: &[u8]) -> u64 {
 impl<'a> SourceMap<'a> {
     /// A map without texts. `io` reads files again that are to be quoted.
     pub fn new(arena: &'a Bump, io: &'a dyn EvalIo) -> Self {
-        SourceMap { arena, io, files: RefCell::default() }
+        SourceMap { arena, io, files: RefCell::default(), lines: RefCell::default() }
     }
 
     /// Registers a text and returns the position of its first byte, or `None` when 4 GiB of source have been read.
@@ -92,14 +94,14 @@ impl<'a> SourceMap<'a> {
         let mut files = self.files.borrow_mut();
         let base = files.last().map_or(1, |last| u64::from(last.base) + u64::from(last.length) + 1);
         let base = u32::try_from(base + text.len() as u64 + 1).ok().map(|_| base as u32)?;
-        let breaks = memchr::memchr_iter(b'\n', text).count();
-        let mut lines = bumpalo::collections::Vec::with_capacity_in(breaks + 1, self.arena);
+        let mut lines = self.lines.borrow_mut();
+        lines.clear();
         lines.push(0);
         lines.extend(memchr::memchr_iter(b'\n', text).map(|end| end as u32 + 1));
         files.push(SourceFile {
             base,
             length: text.len() as u32,
-            lines: lines.into_bump_slice(),
+            lines: self.arena.alloc_slice_copy(&lines),
             fingerprint: fingerprint(text),
             text: match origin {
                 Origin::File(_) => None,

@@ -128,11 +128,11 @@ fn retain<'a>(e: &Evaluator<'a>, attrs: &'a Attrs<'a>, keep: impl Fn(&Attr<'a>) 
 
 fn remove_attrs<'a>(e: &Evaluator<'a>, args: Arguments<'_, 'a>, at: Position) -> Evaluated<'a> {
     let attrs = e.force_attrs(args[0], at)?;
-    let mut names: Vec<Symbol> = Vec::new();
-    for name in e.force_list(args[1], at)? {
-        names.extend(known_name(e, name, at)?);
+    let listed = e.force_list(args[1], at)?;
+    let mut names: Vec<Symbol> = Vec::with_capacity(listed.len());
+    for name in listed {
+        names.extend(known_name(e, name, at)?.filter(|name| attrs.get(*name).is_some()));
     }
-    names.retain(|name| attrs.get(*name).is_some());
     if names.is_empty() {
         return Ok(Value::Attrs(attrs));
     }

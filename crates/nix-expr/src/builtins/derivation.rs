@@ -140,6 +140,8 @@ struct Declared {
     hash_algorithm: Option<HashAlgorithm>,
     method: Option<ContentAddressMethod>,
     content_addressed: bool,
+    /// The environment, by name.
+    env: Vec<(Vec<u8>, Vec<u8>)>,
     /// With structured attributes: the JSON text of each.
     json: Option<BTreeMap<Vec<u8>, Vec<u8>>>,
 }
@@ -159,6 +161,7 @@ fn make<'a>(e: &Evaluator<'a>, attrs: &'a Attrs<'a>, name: &str, at: Position) -
         hash_algorithm: None,
         method: None,
         content_addressed: false,
+        env: Vec::with_capacity(attrs.len_at_most()),
         json: structured.then(BTreeMap::new),
     };
     let mut drv = Derivation::new(name);
@@ -175,6 +178,7 @@ fn make<'a>(e: &Evaluator<'a>, attrs: &'a Attrs<'a>, name: &str, at: Position) -
             error
         })?;
     }
+    drv.env = std::mem::take(&mut declared.env).into_iter().collect();
     if let Some(json) = &declared.json {
         drv.env.insert(b"__json".to_vec(), join_json(e, json, at)?);
     }
@@ -263,7 +267,20 @@ fn attribute<'a>(
     } else {
         let mut text = Vec::new();
         e.coerce_into(value, at, Coercion::DERIVATION, &mut text, context)?;
-        drv.env.insert(key.to_vec(), text.clone());
+        let means_more = matches!(
+            attr.name,
+            known::BUILDER
+                | known::SYSTEM
+                | known::OUTPUT_HASH
+                | known::OUTPUT_HASH_ALGO
+                | known::OUTPUT_HASH_MODE
+                | known::OUTPUTS
+        );
+        if !means_more {
+            declared.env.push((key.to_vec(), text));
+            return Ok(());
+        }
+        declared.env.push((key.to_vec(), text.clone()));
         text
     };
     match attr.name {

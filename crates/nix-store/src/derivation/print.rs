@@ -1,5 +1,7 @@
 //! Writing ATerm.
 
+use memchr::{memchr2, memchr3};
+
 use super::{Derivation, DerivationOutput};
 use crate::hash::{HEXADECIMAL, Hash};
 use crate::store_path::{StoreDir, StorePath};
@@ -111,10 +113,22 @@ impl Writer<'_> {
 
     fn string(&mut self, bytes: &[u8]) {
         self.raw(b"\"");
+        // Two searches that each look at many bytes at a time, and nearly always the second finds nothing at all.
+        let has_rare = memchr2(b'\r', b'\t', bytes).is_some();
+        let next = |rest: &[u8]| match has_rare {
+            true => rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | b'\n' | b'\r' | b'\t')),
+            false => memchr3(b'"', b'\\', b'\n', rest),
+        };
         let mut rest = bytes;
-        while let Some(at) = rest.iter().position(|byte| ESCAPED[*byte as usize] != 0) {
+        while let Some(at) = next(rest) {
             self.raw(&rest[..at]);
-            self.text.extend_from_slice(&[b'\\', ESCAPED[rest[at] as usize]]);
+            let letter = match rest[at] {
+                b'\n' => b'n',
+                b'\r' => b'r',
+                b'\t' => b't',
+                byte => byte,
+            };
+            self.text.extend_from_slice(&[b'\\', letter]);
             rest = &rest[at + 1..];
         }
         self.raw(rest);
@@ -161,17 +175,6 @@ impl Writer<'_> {
         self.raw(b")");
     }
 }
-
-/// What follows the backslash for each byte that needs one, 0 for the others.
-const ESCAPED: [u8; 256] = {
-    let mut table = [0; 256];
-    table[b'"' as usize] = b'"';
-    table[b'\\' as usize] = b'\\';
-    table[b'\n' as usize] = b'n';
-    table[b'\r' as usize] = b'r';
-    table[b'\t' as usize] = b't';
-    table
-};
 
 /// A SHA-256 in base-16, as it stands in place of an input derivation's path.
 pub(super) fn base16(hash: &[u8; 32]) -> [u8; 64] {
