@@ -197,7 +197,9 @@ impl FileSystemIo {
                 });
             }
         }
-        if let Ok((store_path, rest)) = self.options.store_dir.split(bytes(logical))
+        let store = Path::new(self.options.store_dir.as_str());
+        if bytes(logical).starts_with(bytes(store))
+            && let Ok((store_path, rest)) = self.options.store_dir.split(bytes(logical))
             && let Some(added) = self.lock().get(&store_path)
         {
             let rest = Path::new(OsStr::from_bytes(rest.strip_prefix(b"/").unwrap_or(rest)));
@@ -214,7 +216,6 @@ impl FileSystemIo {
         {
             return Err(IoError::Restricted { path: logical.to_owned(), mode });
         }
-        let store = Path::new(self.options.store_dir.as_str());
         Ok(Place::Real(match &self.options.real_store {
             Some(real) => moved(logical, store, real).unwrap_or_else(|| logical.to_owned()),
             None => logical.to_owned(),

@@ -133,6 +133,8 @@ impl<'a> Evaluator<'a> {
         Err(Failure::new(kind, position, message))
     }
 
+    #[cold]
+    #[inline(never)]
     pub(crate) fn type_error<T>(
         &self,
         position: Position,
@@ -389,6 +391,7 @@ impl<'a> Evaluator<'a> {
 
     // Values of a known type.
 
+    #[inline]
     pub(crate) fn expect_bool(&self, value: Value<'a>, position: Position) -> Result<bool, Error> {
         match value {
             Value::Bool(truth) => Ok(truth),
@@ -396,6 +399,7 @@ impl<'a> Evaluator<'a> {
         }
     }
 
+    #[inline]
     pub(crate) fn force_bool(&self, slot: &'a Slot<'a>, position: Position) -> Result<bool, Error> {
         self.expect_bool(self.force(slot, position)?, position)
     }
@@ -407,6 +411,7 @@ impl<'a> Evaluator<'a> {
         }
     }
 
+    #[inline]
     pub(crate) fn expect_attrs(&self, value: Value<'a>, position: Position) -> Result<&'a Attrs<'a>, Error> {
         match value {
             Value::Attrs(attrs) => Ok(attrs),
@@ -414,10 +419,12 @@ impl<'a> Evaluator<'a> {
         }
     }
 
+    #[inline]
     pub(crate) fn force_attrs(&self, slot: &'a Slot<'a>, position: Position) -> Result<&'a Attrs<'a>, Error> {
         self.expect_attrs(self.force(slot, position)?, position)
     }
 
+    #[inline]
     pub(crate) fn expect_list(
         &self,
         value: Value<'a>,
@@ -429,6 +436,7 @@ impl<'a> Evaluator<'a> {
         }
     }
 
+    #[inline]
     pub(crate) fn force_list(
         &self,
         slot: &'a Slot<'a>,
@@ -437,6 +445,7 @@ impl<'a> Evaluator<'a> {
         self.expect_list(self.force(slot, position)?, position)
     }
 
+    #[inline]
     pub(crate) fn expect_string(
         &self,
         value: Value<'a>,
@@ -463,6 +472,7 @@ impl<'a> Evaluator<'a> {
     }
 
     /// A string that depends on nothing.
+    #[inline]
     pub(crate) fn expect_plain(&self, value: Value<'a>, position: Position) -> Result<&'a [u8], Error> {
         let string = self.expect_string(value, position)?;
         if !string.context.is_empty() {
