@@ -8,6 +8,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("nix-store", &[]),
     ("download", &[]),
     ("disk-image", &[]),
+    ("install", &["disk-image", "download"]),
     ("nix-expr", &["nix-store"]),
     ("nix-flake", &["nix-store", "nix-expr", "download"]),
     ("debian", &["download"]),
@@ -26,6 +27,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "download",
             "debian",
             "disk-image",
+            "install",
         ],
     ),
 ];

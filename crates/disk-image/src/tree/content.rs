@@ -74,8 +74,13 @@ impl FileContent {
     }
 }
 
-/// The byte ranges of `file` that hold data (`SEEK_DATA`, `SEEK_HOLE` of lseek(2)); `None` when all of it does.
-pub(crate) fn data_ranges(path: &Path, file: &File, size: u64) -> Result<Option<Vec<Range<u64>>>> {
+/// The byte ranges of `file` that hold data (`SEEK_DATA`, `SEEK_HOLE` of lseek(2)); `None` when all of its `size` bytes
+/// do. `path` is what messages name.
+///
+/// # Errors
+///
+/// [`Error::Read`].
+pub fn data_ranges(path: &Path, file: &File, size: u64) -> Result<Option<Vec<Range<u64>>>> {
     use rustix::fs::{SeekFrom, seek};
     let mut ranges = Vec::new();
     let mut position = 0;

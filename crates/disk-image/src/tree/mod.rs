@@ -12,8 +12,8 @@ mod node;
 mod path;
 
 pub use attributes::{Attributes, Xattrs};
-pub use content::{FileContent, FileSource};
-pub(crate) use content::{HostFile, OpenContent, data_ranges};
+pub use content::{FileContent, FileSource, data_ranges};
+pub(crate) use content::{HostFile, OpenContent};
 pub use host::{Holes, HostPolicy, Modes, Ownership};
 pub use node::{Children, Node, NodeId, NodeKind, Tree};
 pub(crate) use path::display_path;
