@@ -24,6 +24,7 @@
   ./hardware/cpu/intel-microcode.nix
   ./hardware/device-tree.nix
   ./image/images.nix
+  ./image/personal.nix
   ./installer/tools/tools.nix
   ./misc/assertions.nix
   ./misc/documentation.nix

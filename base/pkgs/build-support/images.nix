@@ -42,6 +42,10 @@
       signature ? null,
       # Bytes before the first partition.
       gap ? 0,
+      # What the host takes from what is put there for one machine.
+      takes ? [ ],
+      # The SHA-256 of packages by NAME_VERSION, for the list of what the image holds.
+      debHashes ? { },
       partitions,
     }:
     builtinDerivation {
@@ -56,12 +60,14 @@
           partitions
           ;
       }
-      // lib.filterAttrs (_: value: value != null && value != 0) {
+      // lib.filterAttrs (_: value: value != null && value != 0 && value != [ ] && value != { }) {
         inherit
           directory
           compression
           signature
           gap
+          takes
+          debHashes
           ;
       }
       // {

@@ -8,6 +8,7 @@
 //! - [`tree`]: what goes into a file system.
 //! - [`gpt`], [`mbr`], [`ext4`], [`fat`]: what is written; [`qcow2`]: another form for the disk; [`cpio`]: archives for the
 //!   kernel's first root.
+//! - [`personal`]: a place for what one copy of an image has of its own.
 
 pub mod cpio;
 pub mod error;
@@ -16,6 +17,7 @@ pub mod fat;
 pub mod gpt;
 pub mod image;
 pub mod mbr;
+pub mod personal;
 pub mod qcow2;
 pub mod seed;
 mod target;

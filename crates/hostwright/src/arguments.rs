@@ -2,6 +2,7 @@
 
 mod cache;
 mod flake;
+mod flash;
 mod store;
 
 use std::ffi::OsString;
@@ -16,6 +17,7 @@ pub use cache::{
 pub use flake::{
     FlakeCheckArguments, FlakeCommand, FlakeCommandArguments, FlakeMetadataArguments, FlakeShowArguments,
 };
+pub use flash::{FlashArguments, PersonalArguments};
 pub use store::{
     GcArguments, StoreCommand, StoreCommandArguments, StoreDeleteArguments, StoreInfoArguments,
     StoreOptimiseArguments, StoreRootsArguments, StoreVerifyArguments,
@@ -242,6 +244,8 @@ pub enum Command {
     /// Make a bootable disk image of a host
     #[command(visible_alias = "build-image")]
     Image(ImageArguments),
+    /// Write an image to a card, a disk or a board's node, and read it back
+    Flash(FlashArguments),
     /// Boot a host in a virtual machine
     Vm(VmArguments),
     /// Print what a build printed
@@ -419,11 +423,15 @@ pub struct BuildArguments {
 #[command(after_help = "\
 Examples:
   hostwright image .#web                         ./result/…: raw disk image for UEFI machines
-  hostwright image .#web --format qcow2 -o web   for virtual machines; ./web leads to it")]
+  hostwright image .#web --format qcow2 -o web   for virtual machines; ./web leads to it
+  hostwright image .#card --format sd-card --for kitchen --authorized-key ~/.ssh/id_ed25519.pub
+                                                 ./kitchen.img: a copy of the card that is called kitchen
+  hostwright image --patch kitchen.img --wifi home:wifi-passphrase.txt
+                                                 another setting for the same copy")]
 pub struct ImageArguments {
     /// The host
-    #[arg(value_name = "FLAKE#HOST")]
-    pub installable: String,
+    #[arg(value_name = "FLAKE#HOST", required_unless_present = "patch")]
+    pub installable: Option<String>,
     /// The kind of image: raw-efi, qcow2, or another variant that the host's system.build.images has
     #[arg(long, visible_alias = "image-variant", value_name = "FORMAT", default_value = "raw-efi")]
     pub format: String,
@@ -433,9 +441,23 @@ pub struct ImageArguments {
     /// Make no link
     #[arg(long, conflicts_with = "out_link")]
     pub no_link: bool,
-    /// Print the result as JSON: {"path", "format", "file", "size"}
+    /// Print the result as JSON: {"path", "format", "file", "size"}; "copy" with --for
     #[arg(long)]
     pub json: bool,
+    /// Make a copy for one machine, ./NAME.img, which is called so (if it has no --hostname) and has the settings below
+    #[arg(
+        long = "for",
+        value_name = "NAME",
+        conflicts_with = "patch",
+        help_heading = "What one machine has of its own"
+    )]
+    pub for_machine: Option<String>,
+    /// Give the settings below to an uncompressed image that is there, instead of making one
+    #[arg(long, value_name = "FILE", conflicts_with = "installable", value_hint = ValueHint::FilePath, help_heading = "What one machine has of its own")]
+    pub patch: Option<PathBuf>,
+    /// What one machine has of its own.
+    #[command(flatten)]
+    pub personal: PersonalArguments,
     /// How much is done at once.
     #[command(flatten)]
     pub limits: BuildLimits,
@@ -470,6 +492,9 @@ pub struct VmArguments {
     /// Begin with an unused disk
     #[arg(long)]
     pub fresh: bool,
+    /// Boot this uncompressed image of the host, such as a copy for one machine; it is only read
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub image: Option<PathBuf>,
     /// Where the disk, the key and the log are kept
     #[arg(long, value_name = "DIRECTORY", value_hint = ValueHint::DirPath)]
     pub state: Option<PathBuf>,

@@ -130,6 +130,12 @@ pub enum Failure {
         /// Its system.
         system: String,
     },
+    /// Flashing, or what one machine has of its own.
+    #[error(transparent)]
+    Install(#[from] install::Error),
+    /// Somebody said no.
+    #[error("nothing was written")]
+    Declined,
     /// A download.
     #[error(transparent)]
     Download(#[from] download::Error),
@@ -214,6 +220,7 @@ impl Failure {
             Failure::Build(error) if error.is_out_of_space() => Some(SPACE_ADVICE.to_owned()),
             Failure::Cache(error) if error.is_out_of_space() => Some(SPACE_ADVICE.to_owned()),
             Failure::Cache(binary_cache::Error::Unsigned { .. }) => Some(UNSIGNED_ADVICE.to_owned()),
+            Failure::Install(error) => install_advice(error),
             Failure::Build(nix_build::Error::CannotBuild {
                 cause: Unbuildable::OtherSystem { machine, .. },
                 ..
@@ -239,6 +246,8 @@ impl Failure {
             Failure::ChecksFailed { .. } => Status::Evaluation,
             Failure::NoEmulator { .. } => Status::Usage,
             Failure::DamagedStore { .. } => Status::Integrity,
+            Failure::Install(error) => install_status(error),
+            Failure::Declined => Status::Interrupted,
             Failure::Download(error) => download_status(error),
             Failure::Cache(error) => cache_status(error),
             Failure::CacheFaults { .. } => Status::Integrity,
@@ -345,6 +354,43 @@ fn store_status(error: &nix_store::Error) -> Status {
         | Error::NoRandomness { .. }
         | Error::NotValid { .. }
         | Error::MissingReference { .. } => Status::Internal,
+    }
+}
+
+fn install_status(error: &install::Error) -> Status {
+    use install::Error;
+    match error {
+        Error::NoSuchDisk { .. }
+        | Error::Partition { .. }
+        | Error::Refused { .. }
+        | Error::TooSmall { .. }
+        | Error::InvalidPersonal { .. }
+        | Error::NotPersonal { .. } => Status::Usage,
+        Error::InvalidImage { .. } | Error::WrongChecksum { .. } | Error::Corrupt { .. } => Status::Integrity,
+        Error::Read { .. } | Error::Write { .. } | Error::Image(_) => Status::FileSystem,
+        Error::Cancelled { .. } => Status::Interrupted,
+    }
+}
+
+/// What to do about a disk.
+fn install_advice(error: &install::Error) -> Option<String> {
+    use install::Error;
+    match error {
+        Error::Refused { name, .. } => Some(format!(
+            "If it is the right one all the same, unmount it, or name it in full: --named {name:?}. \
+             'hostwright flash --list --all' shows every disk."
+        )),
+        Error::NoSuchDisk { .. } => Some("'hostwright flash --list' shows the disks that can be written.".to_owned()),
+        Error::Write { source, .. } if source.kind() == std::io::ErrorKind::PermissionDenied => {
+            Some("Only root and the disk's group may write it: 'ls -l' on its node shows which, often 'disk'.".to_owned())
+        }
+        Error::Write { source, .. } if source.kind() == std::io::ErrorKind::ResourceBusy => {
+            Some("Something uses it that did not tell the kernel before. Close it, or take the card out and in again.".to_owned())
+        }
+        Error::Corrupt { .. } => {
+            Some("The card or its reader is at fault: try another reader first, then another card.".to_owned())
+        }
+        _ => None,
     }
 }
 

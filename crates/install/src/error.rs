@@ -3,7 +3,6 @@ use std::path::{Path, PathBuf};
 
 /// What can go wrong while an image is brought to where it belongs.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum Error {
     /// No disk has this path.
     #[error("there is no disk `{}`", path.display())]
@@ -111,6 +110,44 @@ pub enum Error {
         /// The image.
         path: PathBuf,
         /// Why.
+        reason: String,
+    },
+
+    /// An address or a fingerprint of a controller that is none.
+    #[error("{address:?} is not the address of a controller: {reason}")]
+    InvalidBmc {
+        /// What was given.
+        address: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+
+    /// A controller cannot be reached, or is another one.
+    #[error("cannot reach {address}: {reason}")]
+    Unreachable {
+        /// The node and its controller.
+        address: String,
+        /// Why.
+        reason: String,
+    },
+
+    /// A controller refuses or fails.
+    #[error("{address}: cannot {what}: {reason}")]
+    Bmc {
+        /// The node and its controller.
+        address: String,
+        /// What was asked.
+        what: String,
+        /// What it said.
+        reason: String,
+    },
+
+    /// A node did not start.
+    #[error("{address} did not start: {reason}")]
+    NotStarted {
+        /// The node and its controller.
+        address: String,
+        /// What was seen last.
         reason: String,
     },
 

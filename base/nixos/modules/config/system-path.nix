@@ -186,6 +186,12 @@ in
         description = "Unpacked packages installed without what they depend on.";
       };
 
+      debHashes = mkOption {
+        internal = true;
+        type = types.attrsOf types.str;
+        description = "The SHA-256 of the host's packages by NAME_VERSION.";
+      };
+
       packagedUnits = mkOption {
         internal = true;
         type = types.package;
@@ -218,6 +224,12 @@ in
         ];
         optional = true;
       }) environment
+    );
+
+    system.debian.debHashes = lib.listToAttrs (
+      map (deb: lib.nameValuePair "${deb.pname}_${deb.version}" deb.src.outputHash) (
+        lib.filter (deb: deb ? src && deb ? pname) (environment ++ config.system.debian.extraPackages)
+      )
     );
 
     system.build.usr = pkgs.mergeDebs {

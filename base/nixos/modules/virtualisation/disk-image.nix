@@ -135,6 +135,7 @@ in
       name = "nixos-disk-image";
       fileName = cfg.fileName;
       imageFormat = cfg.format;
+      inherit (cfg.personal) takes;
       # Two hosts' disks must not have the same identifiers; two builds of one must.
       seed = "${config.networking.fqdnOrHostName}-${config.system.nixos.label}";
       partitions = [

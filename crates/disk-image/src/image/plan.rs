@@ -6,6 +6,7 @@ use crate::ext4::{self, Ext4Options, Ext4Plan};
 use crate::fat::{self, FatOptions, FatPlan};
 use crate::gpt::{self, ALIGNMENT, Gpt, GptEntry, SECTOR};
 use crate::mbr::{self, Mbr, MbrEntry};
+use crate::personal;
 use crate::qcow2::Qcow2Target;
 use crate::seed::Seed;
 use crate::target::{ByteObserver, ObservedTarget, RawTarget, StreamTarget, Target};
@@ -28,6 +29,8 @@ pub struct DiskImage {
     pub signature: Option<u32>,
     /// Bytes before the first partition, a multiple of 1 MiB and at least that: what some boards' boot ROMs read lies there.
     pub gap: u64,
+    /// What the host takes from the place for what a copy has of its own ([`personal`]); no such place if there is nothing.
+    pub takes: Vec<String>,
     /// Partitions in the order of their numbers.
     pub partitions: Vec<Partition>,
 }
@@ -36,6 +39,8 @@ pub struct DiskImage {
 #[derive(Clone, Debug, PartialEq)]
 pub struct ImagePlan {
     table: PartitionTable,
+    /// The first block of the place for what a copy has of its own, and its offset.
+    place: Option<(u64, Vec<u8>)>,
     partitions: Vec<PlannedPartition>,
 }
 
@@ -70,6 +75,8 @@ impl DiskImage {
     pub fn plan(self) -> Result<ImagePlan> {
         let mut names = HashSet::new();
         let mut offset = self.gap.max(ALIGNMENT).next_multiple_of(ALIGNMENT);
+        let place =
+            (!self.takes.is_empty()).then(|| (offset - personal::PLACE_SIZE, personal::empty(&self.takes)));
         let mut partitions = Vec::new();
         let mut entries = Vec::new();
         let most = match self.table {
@@ -112,7 +119,7 @@ impl DiskImage {
                 entries: entries.iter().filter_map(mbr_entry).collect(),
             }),
         };
-        Ok(ImagePlan { table, partitions })
+        Ok(ImagePlan { table, place, partitions })
     }
 }
 
@@ -266,6 +273,9 @@ impl ImagePlan {
         let total = self.partitions.iter().map(|partition| partition.content.content_size()).sum();
         let mut meter = Meter::new(total, progress);
         self.table.write_start(target)?;
+        if let Some((offset, block)) = &self.place {
+            target.write(*offset, block)?;
+        }
         for partition in &self.partitions {
             match &partition.content {
                 PlannedContent::Vfat(plan) => plan.write(target, partition.offset, &mut meter)?,

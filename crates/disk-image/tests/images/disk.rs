@@ -39,6 +39,7 @@ pub fn image(seed: &str) -> DiskImage {
         table: TableKind::Gpt,
         signature: None,
         gap: 0,
+        takes: Vec::new(),
         partitions: vec![
             partition("ESP", PartitionType::Esp, FileSystem::Vfat, exact, esp()),
             partition("root", PartitionType::LinuxRootX86_64, FileSystem::Ext4, fit, root()),
@@ -166,6 +167,7 @@ fn card() -> DiskImage {
         table: TableKind::Mbr,
         signature: Some(0x2178_694e),
         gap: 8 << 20,
+        takes: vec!["hostname".to_owned()],
         partitions: vec![firmware, system],
         ..image("card")
     }

@@ -6,11 +6,13 @@ mod completions;
 mod copy;
 pub mod eval;
 mod flake;
+mod flash;
 mod gc;
 mod image;
 mod lock;
 mod log;
 mod man;
+mod personal;
 mod repl;
 mod store;
 mod vm;
@@ -117,6 +119,7 @@ fn dispatch(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Repl(arguments) => repl::run(&session, arguments).map(|()| ExitCode::SUCCESS),
         Command::Build(arguments) => build::run(&session, arguments).map(|()| ExitCode::SUCCESS),
         Command::Image(arguments) => image::run(&session, arguments).map(|()| ExitCode::SUCCESS),
+        Command::Flash(arguments) => flash::run(&session, arguments).map(|()| ExitCode::SUCCESS),
         Command::Vm(arguments) => vm::run(&session, arguments),
         Command::Cache(arguments) => cache::run(&session, arguments).map(|()| ExitCode::SUCCESS),
         Command::Copy(arguments) => copy::run(&session, arguments).map(|()| ExitCode::SUCCESS),
@@ -135,6 +138,7 @@ impl Command {
         match self {
             Command::Build(arguments) => arguments.limits.clone(),
             Command::Image(arguments) => arguments.limits.clone(),
+            Command::Flash(arguments) => arguments.limits.clone(),
             Command::Vm(arguments) => arguments.limits.clone(),
             Command::Flake(arguments) => match &arguments.command {
                 FlakeCommand::Check(arguments) => arguments.limits.clone(),

@@ -55,7 +55,17 @@ pub fn run(session: &Session, arguments: &VmArguments) -> Result<ExitCode, Failu
     let (Some(image_path), tools) = (paths.next().transpose()?, paths.next().transpose()?) else {
         return Err(Failure::NoOutput { name: host.name, output: "out".to_owned() });
     };
-    let image = image::file(&prepared.store.real_path(image_path), host.file.as_deref())?;
+    let image = match &arguments.image {
+        Some(file) => {
+            let file = session.configuration.working_directory.join(file);
+            std::fs::canonicalize(&file).map_err(|source| Failure::File {
+                action: "read",
+                path: file,
+                source,
+            })?
+        }
+        None => image::file(&prepared.store.real_path(image_path), host.file.as_deref())?,
+    };
     let emulator = emulator(&prepared.store, tools, &host)?;
 
     let directory = arguments.state.as_ref().map_or_else(

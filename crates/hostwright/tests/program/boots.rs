@@ -11,7 +11,7 @@ use crate::image;
 use crate::machine::Machine;
 
 /// Two emulated machines at once on two processors would only make both slow enough to miss their time-outs.
-static ONE_MACHINE: Mutex<()> = Mutex::new(());
+pub static ONE_MACHINE: Mutex<()> = Mutex::new(());
 
 #[test]
 fn alpha_boots_and_answers_on_ssh() {
@@ -55,7 +55,7 @@ fn boots_and_answers_on_ssh(host: &str, machine_name: &str) {
     machine.stop();
 }
 
-fn assert_has_grown(machine: &Machine) {
+pub fn assert_has_grown(machine: &Machine) {
     let size: u64 = machine.run("df -B1 --output=size / | tail -n 1").trim().parse().unwrap();
     assert!(size > 12 << 30, "the root file system has not grown into the 16 GiB disk: {size} bytes");
 }

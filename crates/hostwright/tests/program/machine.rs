@@ -1,7 +1,7 @@
 //! A host that runs in QEMU under `hostwright vm`, reached with OpenSSH's client.
 
 use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -24,12 +24,18 @@ impl Machine {
     /// Boots the host from an unused disk and waits until SSH answers.
     pub fn start(fleet: &Fleet, host: &str) -> Machine {
         let state = fleet.store.with_file_name(format!("vm-{host}"));
+        Machine::start_with(fleet, host, &state, &[])
+    }
+
+    /// As [`Machine::start`], with a state directory and further arguments of the program.
+    pub fn start_with(fleet: &Fleet, host: &str, state: &Path, arguments: &[&str]) -> Machine {
         let timeout = BOOT_TIMEOUT.as_secs().to_string();
         let mut program = fleet
             .command()
             .args(["vm", &fleet.installable(host), "--fresh", "--json", "--boot-timeout", &timeout])
             .arg("--state")
-            .arg(&state)
+            .arg(state)
+            .args(arguments)
             // Whatever this machine has, the emulator is to come out of the fleet's pinned packages.
             .env("PATH", "")
             .stdout(Stdio::piped())
@@ -45,6 +51,21 @@ impl Machine {
             program,
             port: reached["port"].to_string(),
             identity_file: PathBuf::from(reached["identityFile"].as_str().unwrap()),
+        }
+    }
+
+    /// Uses another key from now on.
+    pub fn with_key(mut self, identity_file: &Path) -> Machine {
+        self.identity_file = identity_file.to_owned();
+        self
+    }
+
+    /// Waits until SSH answers.
+    pub fn wait(&self) {
+        let begun = Instant::now();
+        while !self.ssh("true").status.success() {
+            assert!(begun.elapsed() < BOOT_TIMEOUT, "the host did not come up");
+            sleep(Duration::from_secs(2));
         }
     }
 

@@ -9,6 +9,7 @@
 mod archive;
 mod boots;
 mod caches;
+mod cards;
 mod disk_full;
 mod evaluation;
 mod fleet;
@@ -18,5 +19,6 @@ mod interruptions;
 mod machine;
 mod mirror;
 mod mistakes;
+mod power_cuts;
 mod repl;
 mod store;

@@ -26,6 +26,25 @@ impl std::fmt::Debug for Patch {
     }
 }
 
+impl Patch {
+    /// Whether it replaces anything from `start` to `end`.
+    pub(crate) fn touches(&self, start: u64, end: u64) -> bool {
+        self.offset < end && start < self.offset + self.bytes.len() as u64
+    }
+
+    /// Puts the part of it that belongs to `bytes`, which begin at `offset`, in its place.
+    pub(crate) fn apply(&self, offset: u64, bytes: &mut [u8]) {
+        let end = offset + bytes.len() as u64;
+        let from = self.offset.max(offset);
+        let to = (self.offset + self.bytes.len() as u64).min(end);
+        if from < to {
+            let place = |position: u64, start: u64| usize::try_from(position - start).unwrap_or(usize::MAX);
+            let source = &self.bytes[place(from, self.offset)..place(to, self.offset)];
+            bytes[place(from, offset)..place(to, offset)].copy_from_slice(source);
+        }
+    }
+}
+
 /// A part of the image on its way to the disk.
 pub(super) enum Chunk {
     /// Bytes, of which the first `length` count.
@@ -83,9 +102,7 @@ impl<'a> Chunks<'a> {
 
     fn is_patched(&self, length: u64) -> bool {
         let end = self.offset + length;
-        self.patches
-            .iter()
-            .any(|patch| patch.offset < end && self.offset < patch.offset + patch.bytes.len() as u64)
+        self.patches.iter().any(|patch| patch.touches(self.offset, end))
     }
 
     fn check_room(&self, length: u64) -> Result<()> {
@@ -100,7 +117,7 @@ impl<'a> Chunks<'a> {
         if self.is_patched(length as u64) {
             let bytes = &mut self.buffer.bytes_mut()[..length];
             for patch in self.patches {
-                apply(patch, offset, bytes);
+                patch.apply(offset, bytes);
             }
         }
         let bytes = &self.buffer.bytes()[..length];
@@ -130,18 +147,6 @@ impl<'a> Chunks<'a> {
     fn send(&self, chunk: Chunk) -> Result<()> {
         // Nobody takes it: the other side has failed, and says why.
         self.chunks.send(chunk).map_err(|_| Error::Cancelled { path: Default::default() })
-    }
-}
-
-/// Puts the part of a patch that belongs to `bytes`, which begin at `offset`, in its place.
-fn apply(patch: &Patch, offset: u64, bytes: &mut [u8]) {
-    let end = offset + bytes.len() as u64;
-    let from = patch.offset.max(offset);
-    let to = (patch.offset + patch.bytes.len() as u64).min(end);
-    if from < to {
-        let place = |position: u64, start: u64| usize::try_from(position - start).unwrap_or(usize::MAX);
-        let source = &patch.bytes[place(from, patch.offset)..place(to, patch.offset)];
-        bytes[place(from, offset)..place(to, offset)].copy_from_slice(source);
     }
 }
 
@@ -192,7 +197,7 @@ mod tests {
         let patch = Patch { offset: 3, bytes: vec![1, 2, 3, 4] };
         let mut image = vec![0; 12];
         for (index, part) in image.chunks_mut(5).enumerate() {
-            apply(&patch, index as u64 * 5, part);
+            patch.apply(index as u64 * 5, part);
         }
         assert_eq!(image, [0, 0, 0, 1, 2, 3, 4, 0, 0, 0, 0, 0]);
     }
@@ -211,7 +216,7 @@ mod tests {
             }
             let mut parts = vec![0; length];
             for (index, bytes) in parts.chunks_mut(part).enumerate() {
-                apply(&patch, (index * part) as u64, bytes);
+                patch.apply((index * part) as u64, bytes);
             }
             prop_assert_eq!(whole, parts);
         }

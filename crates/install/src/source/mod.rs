@@ -4,13 +4,13 @@ mod checksum;
 mod xz;
 
 use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use checksum::{Checksum, HashedReader};
 use disk_image::tree::data_ranges;
-use liblzma::read::XzDecoder;
+use liblzma::bufread::XzDecoder;
 use liblzma::stream::{CONCATENATED, Stream};
 
 use crate::error::{Error, Result};
@@ -83,10 +83,9 @@ impl ImageFile {
                 let size = zstd::zstd_safe::get_frame_content_size(&start[..count]).ok().flatten();
                 (Compression::Zstd, size)
             }
-            [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => (
-                Compression::Xz,
-                Some(xz::uncompressed_size(&file, file_size).map_err(|reason| invalid(reason))?),
-            ),
+            [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => {
+                (Compression::Xz, Some(xz::uncompressed_size(&file, file_size).map_err(invalid)?))
+            }
             _ => (Compression::None, Some(file_size)),
         };
         if let Some(size) = image_size
@@ -138,21 +137,32 @@ impl ImageFile {
             return self.feed_raw(&file, sink);
         }
         let mut reader = HashedReader::new(BufReader::with_capacity(PIECE, file), self.checksum.is_some());
-        match self.compression {
-            Compression::Zstd => {
-                let mut decoder = zstd::Decoder::with_buffer(&mut reader)
-                    .map_err(|error| self.damaged(&error.to_string()))?;
-                // Long-range images (`zstd --long`) use windows as large as this.
-                decoder.window_log_max(31).map_err(|error| self.damaged(&error.to_string()))?;
-                self.feed_decoded(&mut decoder, sink)?;
-            }
-            _ => {
-                let stream = Stream::new_stream_decoder(MOST_MEMORY, CONCATENATED)
-                    .map_err(|error| self.damaged(&error.to_string()))?;
-                self.feed_decoded(&mut XzDecoder::new_stream(&mut reader, stream), sink)?;
-            }
-        }
+        self.feed_decoded(&mut *self.decoder(&mut reader)?, sink)?;
         reader.finish(&self.path, self.checksum.as_ref())
+    }
+
+    /// The image's bytes.
+    pub(crate) fn decoded(&self) -> Result<Box<dyn Read>> {
+        let (file, _) = open(&self.path)?;
+        self.decoder(BufReader::with_capacity(PIECE, file))
+    }
+
+    fn decoder<'a>(&self, reader: impl BufRead + 'a) -> Result<Box<dyn Read + 'a>> {
+        let failed = |error: &dyn std::fmt::Display| self.damaged(&error.to_string());
+        Ok(match self.compression {
+            Compression::None => Box::new(reader),
+            Compression::Zstd => {
+                let mut decoder = zstd::Decoder::with_buffer(reader).map_err(|error| failed(&error))?;
+                // Images that were compressed with `zstd --long` have windows as large as this.
+                decoder.window_log_max(31).map_err(|error| failed(&error))?;
+                Box::new(decoder)
+            }
+            Compression::Xz => {
+                let stream =
+                    Stream::new_stream_decoder(MOST_MEMORY, CONCATENATED).map_err(|error| failed(&error))?;
+                Box::new(XzDecoder::new_stream(reader, stream))
+            }
+        })
     }
 
     fn feed_raw(&self, file: &File, sink: &mut dyn Sink) -> Result<()> {
@@ -203,7 +213,7 @@ impl ImageFile {
         }
     }
 
-    fn damaged(&self, reason: &str) -> Error {
+    pub(crate) fn damaged(&self, reason: &str) -> Error {
         Error::InvalidImage { path: self.path.clone(), reason: reason.to_owned() }
     }
 }

@@ -14,12 +14,13 @@ use liblzma::stream::{Check, MtStreamBuilder};
 use liblzma::write::XzEncoder;
 use nix_store::local::write_fresh_database;
 use nix_store::nar::Node;
-use nix_store::{Hash, StorePath, ValidPathInfo};
+use nix_store::{Hash, HashAlgorithm, Hasher, HashingWriter, StorePath, ValidPathInfo};
 use serde::Deserialize;
 
 use crate::builders::context::Context;
 use crate::builders::entry::{Entry, store_paths, tree_of};
 use crate::builders::image_hash;
+use crate::builders::image_manifest::{self, ImagePath};
 use crate::builders::image_tree::add_tree;
 use crate::error::{Error, IoContext, Result};
 use crate::tree::TreePath;
@@ -64,6 +65,12 @@ pub struct DiskImage {
     /// Bytes before the first partition.
     #[serde(default)]
     pub gap: u64,
+    /// What the host takes from what is put before the first partition for one machine.
+    #[serde(default)]
+    pub takes: Vec<String>,
+    /// The SHA-256 of packages in hexadecimal, by `NAME_VERSION`, for the list of what the image holds.
+    #[serde(default)]
+    pub deb_hashes: BTreeMap<String, String>,
     /// The partitions in their order on the disk.
     pub partitions: Vec<Partition>,
 }
@@ -192,6 +199,7 @@ impl DiskImage {
             },
             signature: self.signature.as_deref().map(|text| hexadecimal("signature", text)).transpose()?,
             gap: self.gap,
+            takes: self.takes.clone(),
             partitions,
         };
         let plan = image.plan()?;
@@ -220,20 +228,57 @@ impl DiskImage {
                 ControlFlow::Continue(())
             }
         };
+        // Of images in a directory of their own, which is to hold what belongs to them.
+        let mut file_hash = None;
         let written = match self.image_format {
             ImageFormat::Raw if let Some(compression) = self.compression => {
-                write_compressed(&plan, &path, compression, &mut progress).map(|()| None)
+                write_compressed(&plan, &path, compression, &mut progress)
+                    .map(|hash| file_hash = Some(hash))
+                    .map(|()| None)
             }
             ImageFormat::Raw if self.directory.is_some() => {
-                plan.write_raw(&path, &mut progress).map(|()| None)
+                let mut hash = FileHash(Hasher::new(HashAlgorithm::Sha256));
+                plan.write_raw_observed(&path, &mut progress, &mut hash)
+                    .map(|()| file_hash = Some(hash.0.finish()))
+                    .map(|()| None)
             }
             ImageFormat::Raw => self.write_raw(&plan, &path, line, &mut progress),
             ImageFormat::Qcow2 => plan.write_qcow2(&path, &mut progress).map(|()| None),
         };
         match written {
             Err(disk_image::Error::Cancelled) => Err(Error::Cancelled),
-            outcome => Ok(outcome?),
+            outcome => {
+                let outcome = outcome?;
+                if let Some(hash) = file_hash {
+                    self.describe_content(&hash, &path, context)?;
+                }
+                Ok(outcome)
+            }
         }
+    }
+
+    /// Writes the image's checksum and the list of what it holds beside it.
+    fn describe_content(&self, hash: &Hash, image: &Path, context: &Context<'_>) -> Result<()> {
+        let mut closure = Vec::new();
+        let roots: Vec<String> =
+            self.partitions.iter().flat_map(|partition| partition.closure.iter().cloned()).collect();
+        let roots = store_paths(&roots, context.inputs)?;
+        for info in context.inputs.closure_of(&roots)? {
+            closure.push(ImagePath {
+                name: info.path.name().to_owned(),
+                logical: context.inputs.store_dir().display(&info.path).to_string(),
+                real: context.inputs.real_path(&info.path)?,
+                nar_hash: info.nar_hash,
+            });
+        }
+        let list = image_manifest::spdx(&self.file_name, Some(hash), &closure, &self.deb_hashes)?;
+        let checksum = image_manifest::checksum_line(hash, &self.file_name);
+        for (extension, text) in [("sha256", checksum), ("spdx.json", list)] {
+            let mut name = image.as_os_str().to_owned();
+            name.push(format!(".{extension}"));
+            fs::write(&name, text).on("write", Path::new(&name))?;
+        }
+        Ok(())
     }
 
     /// Writes the image while another thread hashes it.
@@ -267,22 +312,24 @@ impl DiskImage {
     }
 }
 
-/// Writes the image through a compressor; there is no uncompressed file in between.
+/// Writes the image through a compressor, and gives the file's hash; there is no uncompressed file in between.
 fn write_compressed(
     plan: &ImagePlan,
     path: &Path,
     compression: Compression,
     progress: &mut dyn FnMut(disk_image::Progress) -> ControlFlow<()>,
-) -> disk_image::Result<()> {
+) -> disk_image::Result<Hash> {
     let failed = |source| disk_image::Error::Write { path: path.to_owned(), source };
     let file = BufWriter::new(File::create(path).map_err(failed)?);
+    let file = HashingWriter::new(HashAlgorithm::Sha256, file);
     let workers = thread::available_parallelism().map_or(1, |count| count.get() as u32);
-    let mut file = match compression {
+    let file = match compression {
         Compression::Zstd => {
             // With workers the bytes do not depend on their number (zstd(1), `-T`).
             let mut encoder = zstd::Encoder::new(file, ZSTD_LEVEL).map_err(failed)?;
             encoder.multithread(workers).map_err(failed)?;
             encoder.include_checksum(true).map_err(failed)?;
+            encoder.set_pledged_src_size(Some(plan.size())).map_err(failed)?;
             plan.write_stream(&mut encoder, path, progress)?;
             encoder.finish().map_err(failed)?
         }
@@ -300,7 +347,28 @@ fn write_compressed(
             encoder.finish().map_err(failed)?
         }
     };
-    file.flush().map_err(failed)
+    let (hash, _, mut file) = file.finish();
+    file.flush().map_err(failed)?;
+    Ok(hash)
+}
+
+/// Hashes an image's file as it is written.
+struct FileHash(Hasher);
+
+impl disk_image::ByteObserver for FileHash {
+    fn data(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    fn zeros(&mut self, count: u64) {
+        static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
+        let mut left = count;
+        while left > 0 {
+            let now = ZEROS.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+            self.0.update(&ZEROS[..now]);
+            left -= now as u64;
+        }
+    }
 }
 
 /// `0x` and up to eight hexadecimal digits.

@@ -12,6 +12,7 @@ mod disk_image;
 mod entry;
 mod fetchurl;
 mod image_hash;
+mod image_manifest;
 mod image_tree;
 mod make_initrd;
 mod make_tree;

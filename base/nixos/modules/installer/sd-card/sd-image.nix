@@ -204,6 +204,8 @@ in
       partitionTable = "mbr";
       signature = cfg.firmwarePartitionID;
       gap = cfg.firmwarePartitionOffset * mebibyte;
+      inherit (config.image.personal) takes;
+      inherit (config.system.debian) debHashes;
       # Two hosts' cards must not have the same identifiers; two builds of one must.
       seed = "${config.networking.fqdnOrHostName}-${config.system.nixos.label}";
       partitions = [

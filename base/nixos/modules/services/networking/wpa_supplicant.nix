@@ -103,7 +103,10 @@ let
     + lib.concatMapStrings networkText (lib.attrValues cfg.networks)
   );
 
-  arguments = "-c /etc/wpa_supplicant/nixos.conf -D${cfg.driver}${lib.optionalString cfg.dbusControlled " -u"}";
+  # And the network of this machine alone.
+  personal = lib.optionalString config.image.personal.enable " -I /var/lib/hostwright/wireless.conf";
+
+  arguments = "-c /etc/wpa_supplicant/nixos.conf${personal} -D${cfg.driver}${lib.optionalString cfg.dbusControlled " -u"}";
 
   unit = interface: {
     description = "WPA Supplicant instance for interface ${interface}";
@@ -134,7 +137,7 @@ let
       for directory in /sys/class/net/*/wireless; do
         [ -e "$directory" ] || continue
         name=$(basename "$(dirname "$directory")")
-        interfaces="$interfaces ''${interfaces:+-N }-i $name -c /etc/wpa_supplicant/nixos.conf -D${cfg.driver}"
+        interfaces="$interfaces ''${interfaces:+-N }-i $name -c /etc/wpa_supplicant/nixos.conf${personal} -D${cfg.driver}"
       done
       if [ -z "$interfaces" ]; then
         echo "no wireless interface" >&2
