@@ -86,6 +86,7 @@ let
     (import ./stdenv)
     (import ./build-support)
     (import ./top-level/linux-kernels.nix)
+    (import ./top-level/upstream-programs.nix)
     (import ./top-level/vm-tools.nix)
     configOverrides
   ]

@@ -48,6 +48,7 @@
   ./programs/vim.nix
   ./programs/zsh/zsh.nix
   ./rename.nix
+  ./security/acme
   ./security/audit.nix
   ./security/auditd.nix
   ./security/ca.nix
@@ -56,6 +57,8 @@
   ./security/sudo.nix
   ./security/wrappers
   ./services/cluster/rancher
+  ./services/continuous-integration/github-runners.nix
+  ./services/continuous-integration/gitlab-runner.nix
   ./services/databases/etcd.nix
   ./services/hardware/thermald.nix
   ./services/hardware/udev.nix
@@ -69,8 +72,10 @@
   ./services/network-filesystems/nfsd.nix
   ./services/networking/avahi-daemon.nix
   ./services/networking/firewall.nix
+  ./services/networking/harmonia.nix
   ./services/networking/networkmanager.nix
   ./services/networking/nftables.nix
+  ./services/networking/nix-serve.nix
   ./services/networking/ntp/chrony.nix
   ./services/networking/openiscsi.nix
   ./services/networking/rpcbind.nix
@@ -83,6 +88,7 @@
   ./services/system/nix-daemon.nix
   ./services/ttys/getty.nix
   ./services/web-servers/caddy
+  ./services/web-servers/nginx
   ./system/activation/activation-script.nix
   ./system/activation/bootspec.nix
   ./system/activation/pre-switch-check.nix
@@ -113,6 +119,7 @@
   ./system/etc/etc.nix
   ./tasks/auto-upgrade.nix
   ./tasks/filesystems.nix
+  ./tasks/filesystems/zfs.nix
   ./tasks/network-interfaces.nix
   ./virtualisation/containers.nix
   ./virtualisation/docker.nix

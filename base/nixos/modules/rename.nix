@@ -64,6 +64,11 @@ in
       Set the mount option hidepid of /proc, or ProtectProc of single services.
     '')
     (removed "services.openssh.startAgent" "Set programs.ssh.startAgent.")
+    (removed "nix.linux-builder.enable" ''
+      It is an option of nix-darwin, for the machine that you sit at. Nothing needs it here: hostwright makes
+      hosts and images of any architecture on any machine. Leave nix.linux-builder out.
+    '')
+    (removed "nix.linux-builder.systems" "Leave nix.linux-builder out; see nix.linux-builder.enable.")
     (removed "nixpkgs.initialSystem" "Set nixpkgs.hostPlatform.")
     (removed "users.motdFile" "Set users.motd.")
   ];

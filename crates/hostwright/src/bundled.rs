@@ -1,4 +1,4 @@
-//! The trees that are compiled into the program: `hostwright:debian`.
+//! The trees that are compiled into the program: `hostwright:debian`, and what fleets commonly take as other inputs.
 //!
 //! A tree is written to a directory that its content names, so that it can be read like any other; it goes to the store
 //! only when a derivation wants it there. A directory that is there already is hashed again before it is used: it may
@@ -21,7 +21,8 @@ struct BundledFile {
     contents: &'static [u8],
 }
 
-static BASE: &[BundledFile] = include!(concat!(env!("OUT_DIR"), "/base.rs"));
+/// The trees by their names, sorted.
+static TREES: &[(&str, &[BundledFile])] = include!(concat!(env!("OUT_DIR"), "/trees.rs"));
 
 /// The name of the Debian base.
 const DEBIAN: &str = "debian";
@@ -52,16 +53,17 @@ impl Bundled {
         self.debian_in_use.borrow().clone()
     }
 
-    fn debian(&self) -> Node {
+    fn node(&self, name: &str) -> Option<Node> {
+        let (_, files) = TREES.iter().find(|(known, _)| *known == name)?;
         let mut root = Directory::default();
-        for file in BASE {
+        for file in *files {
             let node = Node::Regular { executable: file.executable, contents: file.contents.to_vec() };
             root.insert(file.path, node);
         }
-        if let Some(lock) = &self.debian_lock {
+        if let Some(lock) = self.debian_lock.as_ref().filter(|_| name == DEBIAN) {
             root.insert(LOCK_FILE, Node::file(lock.clone()));
         }
-        root.into_node()
+        Some(root.into_node())
     }
 
     fn materialise(&self, node: &Node) -> Result<SourceTree, Error> {
@@ -77,15 +79,15 @@ impl Bundled {
 
 impl BundledTrees for Bundled {
     fn names(&self) -> Vec<String> {
-        vec![DEBIAN.to_owned()]
+        TREES.iter().map(|(name, _)| (*name).to_owned()).collect()
     }
 
     fn tree(&self, name: &str) -> Result<Option<SourceTree>, Error> {
-        if name != DEBIAN {
-            return Ok(None);
+        let Some(node) = self.node(name) else { return Ok(None) };
+        let tree = self.materialise(&node)?;
+        if name == DEBIAN {
+            *self.debian_in_use.borrow_mut() = Some(tree.store_path.clone());
         }
-        let tree = self.materialise(&self.debian())?;
-        *self.debian_in_use.borrow_mut() = Some(tree.store_path.clone());
         Ok(Some(tree))
     }
 }
@@ -161,5 +163,18 @@ mod tests {
         assert_eq!(bundled.tree("debian").unwrap().unwrap(), tree);
         assert_eq!(fs::read(tree.directory.join("debian.lock")).unwrap(), b"{\"version\":1}");
         assert_eq!(bundled.tree("nixos").unwrap(), None);
+    }
+
+    #[test]
+    fn every_tree_is_a_flake_without_the_lock() {
+        let directory = tempfile::tempdir().unwrap();
+        let lock = Some(b"{\"version\":1}".to_vec());
+        let bundled = Bundled::new(StoreDir::default(), directory.path().to_owned(), lock);
+        assert!(bundled.names().contains(&"sops-nix".to_owned()));
+        for name in bundled.names() {
+            let tree = bundled.tree(&name).unwrap().unwrap();
+            assert!(tree.directory.join("flake.nix").is_file(), "{name}");
+            assert_eq!(tree.directory.join("debian.lock").exists(), name == "debian");
+        }
     }
 }

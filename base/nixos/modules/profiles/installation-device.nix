@@ -2,6 +2,8 @@
 { lib, ... }:
 
 {
+  imports = [ ./clone-config.nix ];
+
   users.users.nixos = {
     isNormalUser = true;
     extraGroups = [

@@ -323,10 +323,6 @@ in
         assertion = lib.all (fs: fs.device != null || lib.elem fs.fsType virtualTypes) active;
         message = "No device is set for fileSystems.\"${(lib.findFirst (fs: fs.device == null) { mountPoint = ""; } active).mountPoint}\".";
       }
-      {
-        assertion = !(config.boot.supportedFilesystems.zfs or false);
-        message = "ZFS needs a kernel module that Debian builds on the host; the Debian base cannot have it.";
-      }
     ];
   };
 }

@@ -103,13 +103,9 @@ in
 
     package = mkOption {
       type = types.package;
-      default =
-        pkgs.k3s or (throw ''
-          services.k3s.package: Debian has no k3s. Set the option to a package with bin/k3s, for instance
-            pkgs.makeTree "k3s" [ { path = "bin/k3s"; source = pkgs.fetchurl { url = …; hash = …; }; executable = true; } ]
-          with the URL and hash of a release of k3s.'');
+      default = pkgs.k3s;
       defaultText = lib.literalExpression "pkgs.k3s";
-      description = "k3s, with its program at `bin/k3s`. Debian has none.";
+      description = "k3s, with its program at `bin/k3s`. Debian has none; the base takes the release of those who make it.";
     };
 
     role = mkOption {

@@ -1,0 +1,9 @@
+{
+  description = "Outputs for several systems at once, with flake-utils' functions";
+
+  inputs.systems.url = "hostwright:systems";
+
+  outputs = { self, systems }: {
+    lib = import ./lib.nix { defaultSystems = import systems; };
+  };
+}

@@ -1,0 +1,5 @@
+{ config, lib, ... }:
+
+{
+  hardware.cpu.amd.updateMicrocode = lib.mkDefault config.hardware.enableRedistributableFirmware;
+}

@@ -1,0 +1,5 @@
+{ config, lib, ... }:
+
+{
+  hardware.cpu.intel.updateMicrocode = lib.mkDefault config.hardware.enableRedistributableFirmware;
+}

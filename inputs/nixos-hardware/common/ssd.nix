@@ -1,0 +1,5 @@
+{ lib, ... }:
+
+{
+  services.fstrim.enable = lib.mkDefault true;
+}
