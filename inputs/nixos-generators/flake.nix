@@ -6,7 +6,7 @@
   outputs =
     { self, nixpkgs }:
     let
-      inherit (import ./formats.nix { inherit (nixpkgs) lib; }) imageOf;
+      inherit (import ./formats.nix { inherit (nixpkgs) lib; }) imageOf moduleOf;
     in
     {
       # nixosGenerate :: { format, modules, system?, specialArgs?, … } -> Derivation
@@ -28,7 +28,7 @@
             (nixosSystem {
               inherit lib specialArgs;
               system = if system == null && pkgs != null then pkgs.stdenv.hostPlatform.system else system;
-              modules = modules ++ lib.optional (pkgs != null) { nixpkgs.pkgs = pkgs; };
+              modules = [ (moduleOf format) ] ++ modules ++ lib.optional (pkgs != null) { nixpkgs.pkgs = pkgs; };
             }).config
             format;
 

@@ -9,6 +9,12 @@ let
     qcow-efi = "qcow2";
   };
 
+  # Formats whose options a configuration may set (`sdImage.…`), by the module that declares them and makes `system.build.image`.
+  modules = {
+    sd-aarch64 = "installer/sd-card/sd-image-aarch64.nix";
+    sd-aarch64-installer = "installer/sd-card/sd-image-aarch64-installer.nix";
+  };
+
   instead = {
     raw = "the hosts of the base start by UEFI: take raw-efi";
     raw-bios = "the hosts of the base start by UEFI: take raw-efi";
@@ -19,6 +25,15 @@ let
   };
 in
 {
+  # moduleOf :: String -> Module
+  # What a format adds to the host itself.
+  moduleOf =
+    format:
+    { modulesPath, ... }:
+    {
+      imports = lib.optional (modules ? ${format}) "${modulesPath}/${modules.${format}}";
+    };
+
   # imageOf :: Configuration -> String -> Derivation
   imageOf =
     config: format:
@@ -26,10 +41,13 @@ in
       inherit (config.system.build) images;
       variant = variants.${format} or format;
     in
-    images.${variant} or (throw (
-      "there is no image of the format '${format}': "
-      + (instead.${format} or "this host has ${lib.concatStringsSep ", " (lib.attrNames images)}")
-    ));
+    if modules ? ${format} && config ? sdImage then
+      config.system.build.image
+    else
+      images.${variant} or (throw (
+        "there is no image of the format '${format}': "
+        + (instead.${format} or "this host has ${lib.concatStringsSep ", " (lib.attrNames images)}")
+      ));
 
   # variantOf :: String -> String
   variantOf = format: variants.${format} or format;

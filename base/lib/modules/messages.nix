@@ -176,6 +176,14 @@ rec {
     in
     map (s: s.candidate) (lib.take 3 (builtins.sort (a: b: a.distance < b.distance) scored));
 
+  # Options that other flakes' modules declare, by their first part.
+  comesWith = {
+    age = "agenix.nixosModules.default";
+    disko = "disko.nixosModules.disko";
+    home-manager = "home-manager.nixosModules.home-manager";
+    sops = "sops-nix.nixosModules.sops";
+  };
+
   # unknownOptionMessage :: [string] -> option tree -> [{ file; value; prefix; }] -> string
   unknownOptionMessage =
     prefix: options: unmatched:
@@ -196,6 +204,10 @@ rec {
       "\n\nThese options do not exist either: ${
         concatMapStringsSep ", " (n: "`${n}'") (lib.take 5 otherNames)
       }${optionalString (length otherNames > 5) " and ${toString (length otherNames - 5)} more"}."
+    + optionalString (prefix == [ ] && comesWith ? ${head def.prefix} && !(options ? ${head def.prefix}))
+      "\n\nThe options of `${head def.prefix}' come with a module that this host does not have: add ${
+        comesWith.${head def.prefix}
+      } to its modules."
     + optionalString (prefix == [ ] && options ? nixpkgs.hostPlatform)
       "\n\nOn the Debian base only the options that it carries out exist. If NixOS has this option, use `nixpkgs' as the base of this host instead.";
 

@@ -24,6 +24,11 @@ struct BundledFile {
 /// The trees by their names, sorted.
 static TREES: &[(&str, &[BundledFile])] = include!(concat!(env!("OUT_DIR"), "/trees.rs"));
 
+/// The names of the trees.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    TREES.iter().map(|(name, _)| *name)
+}
+
 /// The name of the Debian base.
 const DEBIAN: &str = "debian";
 
@@ -79,7 +84,7 @@ impl Bundled {
 
 impl BundledTrees for Bundled {
     fn names(&self) -> Vec<String> {
-        TREES.iter().map(|(name, _)| (*name).to_owned()).collect()
+        names().map(str::to_owned).collect()
     }
 
     fn tree(&self, name: &str) -> Result<Option<SourceTree>, Error> {

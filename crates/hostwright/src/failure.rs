@@ -227,6 +227,11 @@ impl Failure {
             }) => machine.first().map(|system| {
                 format!("to compile it here for the other machine, set nixpkgs.buildPlatform = \"{system}\" on its host")
             }),
+            Failure::Flake(nix_flake::Error::Input { input, source })
+                if source.innermost().is_network() =>
+            {
+                bundled_advice(&input.to_string())
+            }
             _ => None,
         }
     }
@@ -257,6 +262,19 @@ impl Failure {
             Failure::Interrupted => Status::Interrupted,
         }
     }
+}
+
+/// What to do where an input is out of reach that the program has a tree for.
+fn bundled_advice(input: &str) -> Option<String> {
+    let name = input.rsplit('/').next().unwrap_or(input);
+    let tree = if name == "nixpkgs" { "debian" } else { name };
+    crate::bundled::names().any(|known| known == tree).then(|| {
+        format!(
+            "the program itself has a tree that can stand for it: say so in hostwright.toml beside flake.nix, by the lines \
+             [inputs] and {input} = \"hostwright:{tree}\"; or for one run by --override-input {input} hostwright:{tree}; or \
+             make hostwright:{tree} the input's url"
+        )
+    })
 }
 
 fn flake_status(error: &nix_flake::Error) -> Status {

@@ -32,11 +32,25 @@ pub fn render(error: &EvalError, advice: Option<String>, show_trace: bool, style
     if !error.suggestions.is_empty() {
         writer.line(&format!("  Did you mean {}?", alternatives(&error.suggestions)));
     }
+    if let Some(argument) = missing_argument(error) {
+        writer.line(&format!(
+            "  A module has it only if its arguments name it: begin the file with {{ {argument}, ... }}:"
+        ));
+    }
     if let Some(advice) = advice {
         writer.line(&format!("  {advice}"));
     }
     writer.trace(error, show_trace);
     writer.out
+}
+
+/// The argument of modules that an undefined variable has the name of.
+fn missing_argument(error: &EvalError) -> Option<&'static str> {
+    const ARGUMENTS: [&str; 5] = ["config", "lib", "modulesPath", "options", "pkgs"];
+    if error.kind != ErrorKind::UndefinedVariable {
+        return None;
+    }
+    ARGUMENTS.into_iter().find(|name| error.message.contains(&format!("'{name}'")))
 }
 
 /// Which options an infinite recursion goes through.

@@ -9,7 +9,7 @@ use debian::{
     universe_json,
 };
 use download::{BlockingDownloader, Cancellation, Url};
-use nix_expr::{DerivationGraph, ErrorKind};
+use nix_expr::{DerivationGraph, ErrorKind, EvalError, ValueRef};
 use nix_flake::FlakeReference;
 
 use super::evaluate::{self, host_names, system_build};
@@ -178,7 +178,7 @@ fn is_missing_package(failure: &Failure) -> bool {
 }
 
 /// Whether an error says that a package is not locked.
-pub fn says_missing_package(error: &nix_expr::EvalError) -> bool {
+pub fn says_missing_package(error: &EvalError) -> bool {
     error.message.contains(NOT_LOCKED)
 }
 
@@ -203,9 +203,11 @@ fn everything(session: &Session, flake: &ReadyFlake) -> Result<(DerivationGraph,
             let mut wanted = vec![(host.clone(), system_build(evaluation, value, host, &["toplevel"])?)];
             let images = system_build(evaluation, value, host, &["images"])?;
             for variant in evaluation.attribute_names(images)? {
-                let image = evaluation.select_parts(images, &[&variant], &[])?;
-                if evaluation.is_derivation(image)? {
-                    wanted.push((host.clone(), image));
+                match image(evaluation, images, &variant) {
+                    Ok(image) => wanted.extend(image.map(|image| (host.clone(), image))),
+                    Err(error) if says_not_in_archive(&error) => return Err(error),
+                    // A variant that does not fit the host is none of its images, and says so to whoever asks for it.
+                    Err(_) => {}
                 }
             }
             Ok((wanted, ()))
@@ -258,16 +260,30 @@ fn everything(session: &Session, flake: &ReadyFlake) -> Result<(DerivationGraph,
     Ok((graph, roots))
 }
 
+/// A variant of a host's image, if it is one.
+fn image<'a>(
+    evaluation: &evaluate::Evaluation<'a>,
+    images: ValueRef<'a>,
+    variant: &str,
+) -> Result<Option<ValueRef<'a>>, EvalError> {
+    let image = evaluation.select_parts(images, &[variant], &[])?;
+    if !evaluation.is_derivation(image)? {
+        return Ok(None);
+    }
+    evaluation.derivation_path(image)?;
+    Ok(Some(image))
+}
+
 /// While everything that the archive has is known, a package that is missing does not exist.
 fn missing_in_archive(failure: Failure) -> Failure {
     match failure {
-        Failure::Evaluation { error }
-            if error.kind == ErrorKind::Throw && error.message.contains(" has no package ") =>
-        {
-            Failure::MissingPackage { error }
-        }
+        Failure::Evaluation { error } if says_not_in_archive(&error) => Failure::MissingPackage { error },
         other => other,
     }
+}
+
+fn says_not_in_archive(error: &EvalError) -> bool {
+    error.kind == ErrorKind::Throw && error.message.contains(" has no package ")
 }
 
 /// The archive's releases and indices.
