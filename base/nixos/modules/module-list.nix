@@ -27,6 +27,7 @@
   ./image/personal.nix
   ./installer/tools/tools.nix
   ./misc/assertions.nix
+  ./misc/deployment.nix
   ./misc/documentation.nix
   ./misc/extra-arguments.nix
   ./misc/ids.nix

@@ -1,6 +1,7 @@
 //! The command line as it is typed. What it means is worked out in [`crate::configuration`].
 
 mod cache;
+mod deploy;
 mod flake;
 mod flash;
 mod store;
@@ -13,6 +14,10 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
 pub use cache::{
     CacheCommand, CacheCommandArguments, CacheKeygenArguments, CachePushArguments, CacheSignArguments,
     CacheVerifyArguments, CopyArguments,
+};
+pub use deploy::{
+    ApplyArguments, DiffArguments, ExecArguments, GenerationsArguments, Goal, HostsArguments, LogsArguments,
+    RollbackArguments, SshArguments, StatusArguments,
 };
 pub use flake::{
     FlakeCheckArguments, FlakeCommand, FlakeCommandArguments, FlakeMetadataArguments, FlakeShowArguments,
@@ -248,6 +253,24 @@ pub enum Command {
     Flash(FlashArguments),
     /// Boot a host in a virtual machine
     Vm(VmArguments),
+    /// Change running hosts to what the configuration says
+    #[command(visible_alias = "deploy")]
+    Apply(ApplyArguments),
+    /// Show what hosts run and how they are
+    Status(StatusArguments),
+    /// Change hosts back to the generation before
+    Rollback(RollbackArguments),
+    /// List the generations of hosts
+    #[command(visible_alias = "list-generations")]
+    Generations(GenerationsArguments),
+    /// Show what a change would do to hosts
+    Diff(DiffArguments),
+    /// Run a command on hosts
+    Exec(ExecArguments),
+    /// Log in to a host
+    Ssh(SshArguments),
+    /// Print what changes of a host printed, or its journal
+    Logs(LogsArguments),
     /// Print what a build printed
     Log(LogArguments),
     /// Lock, update, show and check a flake

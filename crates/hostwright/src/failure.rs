@@ -150,6 +150,17 @@ pub enum Failure {
         /// How many.
         count: usize,
     },
+    /// A host that runs.
+    #[error(transparent)]
+    Deploy(#[from] deploy::Error),
+    /// Hosts that are not as they were to be; each was reported.
+    #[error("{count} of {total} hosts {} not as {} should be", if *count == 1 { "is" } else { "are" }, if *count == 1 { "it" } else { "they" })]
+    Hosts {
+        /// How many.
+        count: usize,
+        /// Of how many.
+        total: usize,
+    },
     /// The virtual machine.
     #[error(transparent)]
     Vm(#[from] VmError),
@@ -219,6 +230,7 @@ impl Failure {
             Failure::Store(error) if error.is_out_of_space() => Some(SPACE_ADVICE.to_owned()),
             Failure::Build(error) if error.is_out_of_space() => Some(SPACE_ADVICE.to_owned()),
             Failure::Cache(error) if error.is_out_of_space() => Some(SPACE_ADVICE.to_owned()),
+            Failure::Deploy(error) => error.advice(),
             Failure::Cache(binary_cache::Error::Unsigned { .. }) => Some(UNSIGNED_ADVICE.to_owned()),
             Failure::Install(error) => install_advice(error),
             Failure::Build(nix_build::Error::CannotBuild {
@@ -257,6 +269,8 @@ impl Failure {
             Failure::Cache(error) => cache_status(error),
             Failure::CacheFaults { .. } => Status::Integrity,
             Failure::Store(error) => store_status(error),
+            Failure::Deploy(error) => deploy_status(error),
+            Failure::Hosts { .. } => Status::Host,
             Failure::Vm(error) => vm_status(error),
             Failure::File { .. } | Failure::StandardOutput { .. } => Status::FileSystem,
             Failure::Interrupted => Status::Interrupted,
@@ -482,6 +496,27 @@ fn cache_status(error: &binary_cache::Error) -> Status {
         Kind::Integrity => Status::Integrity,
         Kind::FileSystem => Status::FileSystem,
         Kind::Cancelled => Status::Interrupted,
+    }
+}
+
+fn deploy_status(error: &deploy::Error) -> Status {
+    use deploy::Error;
+    match error {
+        Error::InvalidPattern { .. } | Error::NothingSelected { .. } | Error::NoAddress { .. } => {
+            Status::Usage
+        }
+        Error::InvalidDeployment { .. } => Status::Evaluation,
+        Error::Io { .. } | Error::Start { .. } => Status::FileSystem,
+        Error::Unreachable { .. } | Error::Lost { .. } | Error::Slow { .. } => Status::Network,
+        Error::HostKeyChanged { .. } => Status::Integrity,
+        Error::Refused { .. }
+        | Error::Privilege { .. }
+        | Error::Remote { .. }
+        | Error::Answer { .. }
+        | Error::Lacks { .. }
+        | Error::Unhealthy { .. } => Status::Host,
+        Error::Store(error) => store_status(error),
+        Error::Interrupted => Status::Interrupted,
     }
 }
 

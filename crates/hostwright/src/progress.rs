@@ -114,6 +114,18 @@ impl Progress {
         self.bar(message, total, "{msg:<20} {bar:30} {bytes}/{total_bytes} {bytes_per_sec} {eta}")
     }
 
+    /// A line that says what is being done with one of several things; nothing where no bars are shown.
+    pub fn line_of(&self, name: &str) -> ProgressBar {
+        let Some(bars) = &self.bars else { return ProgressBar::hidden() };
+        let bar = bars.add(ProgressBar::new_spinner());
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {prefix}: {msg} {elapsed:.dim}") {
+            bar.set_style(style);
+        }
+        bar.set_prefix(name.to_owned());
+        bar.enable_steady_tick(Duration::from_millis(120));
+        bar
+    }
+
     /// A bar that counts things.
     pub fn count(&self, message: &str, total: u64) -> ProgressBar {
         self.bar(message, total, "{msg:<20} {bar:30} {pos}/{len}")

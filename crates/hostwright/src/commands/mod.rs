@@ -1,19 +1,27 @@
 //! The verbs.
 
+mod apply;
 mod build;
 mod cache;
 mod completions;
 mod copy;
+mod diff;
 pub mod eval;
+mod exec;
 mod flake;
 mod flash;
 mod gc;
+mod generations;
 mod image;
 mod lock;
 mod log;
+mod logs;
 mod man;
 mod personal;
 mod repl;
+mod rollback;
+mod ssh;
+mod status;
 mod store;
 mod vm;
 
@@ -121,6 +129,14 @@ fn dispatch(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Image(arguments) => image::run(&session, arguments).map(|()| ExitCode::SUCCESS),
         Command::Flash(arguments) => flash::run(&session, arguments).map(|()| ExitCode::SUCCESS),
         Command::Vm(arguments) => vm::run(&session, arguments),
+        Command::Apply(arguments) => apply::run(&session, arguments).map(|()| ExitCode::SUCCESS),
+        Command::Status(arguments) => status::run(&session, arguments).map(|()| ExitCode::SUCCESS),
+        Command::Rollback(arguments) => rollback::run(&session, arguments).map(|()| ExitCode::SUCCESS),
+        Command::Generations(arguments) => generations::run(&session, arguments).map(|()| ExitCode::SUCCESS),
+        Command::Diff(arguments) => diff::run(&session, arguments).map(|()| ExitCode::SUCCESS),
+        Command::Exec(arguments) => exec::run(&session, arguments).map(|()| ExitCode::SUCCESS),
+        Command::Ssh(arguments) => ssh::run(&session, arguments),
+        Command::Logs(arguments) => logs::run(&session, arguments),
         Command::Cache(arguments) => cache::run(&session, arguments).map(|()| ExitCode::SUCCESS),
         Command::Copy(arguments) => copy::run(&session, arguments).map(|()| ExitCode::SUCCESS),
         Command::Log(arguments) => log::run(&session, arguments).map(|()| ExitCode::SUCCESS),
@@ -144,7 +160,15 @@ impl Command {
                 FlakeCommand::Check(arguments) => arguments.limits.clone(),
                 _ => Default::default(),
             },
-            Command::Lock(_)
+            Command::Apply(arguments) => arguments.limits.clone(),
+            Command::Diff(arguments) => arguments.limits.clone(),
+            Command::Status(_)
+            | Command::Rollback(_)
+            | Command::Generations(_)
+            | Command::Exec(_)
+            | Command::Ssh(_)
+            | Command::Logs(_)
+            | Command::Lock(_)
             | Command::Log(_)
             | Command::Eval(_)
             | Command::Repl(_)

@@ -7,6 +7,7 @@ pub mod evaluate;
 mod evaluation_cache;
 pub mod flake;
 mod flake_settings;
+pub mod hosts;
 pub mod image;
 pub mod packages;
 pub mod realise;

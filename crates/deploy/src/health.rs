@@ -1,0 +1,221 @@
+//! Whether a host is well: no unit has failed that had not before, and every check of its configuration passes, from the
+//! side that it is to be made from.
+
+use std::collections::BTreeSet;
+use std::net::{TcpStream, ToSocketAddrs};
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use download::Url;
+
+use crate::error::{Error, Result};
+use crate::host::{Host, Rights, Script, quoted};
+use crate::inventory::{HealthChecks, Side};
+
+const HEALTH: &str = include_str!("host/health.sh");
+
+/// How long one attempt at a check may take.
+const ATTEMPT: Duration = Duration::from_secs(10);
+
+/// Between attempts.
+const PAUSE: Duration = Duration::from_millis(300);
+
+/// A page may be no longer than this; only its status counts.
+const LARGEST_PAGE: u64 = 16 << 20;
+
+/// Makes sure that a host is well. `address` is where this machine finds it, `failed_before` the units that had failed before.
+///
+/// # Errors
+/// [`Error::Unhealthy`] names the check; others if the host cannot be asked.
+pub fn check(
+    host: &Host,
+    address: &str,
+    checks: &HealthChecks,
+    failed_before: &BTreeSet<String>,
+) -> Result<()> {
+    let patience = Duration::from_secs(checks.timeout);
+    check_units(host, patience, failed_before)?;
+    let deadline = Instant::now() + patience;
+    let until = |name: &str, attempt: &dyn Fn() -> Result<(), String>| until(deadline, name, attempt);
+    for (name, check) in &checks.tcp {
+        let target = check.host.as_deref();
+        until(name, &|| match check.from {
+            Side::Client => listens(target.unwrap_or(address), check.port),
+            Side::Host => on_host(host, &listens_command(target.unwrap_or("127.0.0.1"), check.port)),
+        })?;
+    }
+    for (name, check) in &checks.http {
+        until(name, &|| match check.from {
+            Side::Client => page(&check.url),
+            Side::Host => on_host(host, &page_command(&check.url)?),
+        })?;
+    }
+    for (name, check) in &checks.command {
+        until(name, &|| match check.from {
+            Side::Client => here(&check.command, host.name(), address),
+            Side::Host => on_host(host, &check.command),
+        })?;
+    }
+    Ok(())
+}
+
+fn check_units(host: &Host, patience: Duration, failed_before: &BTreeSet<String>) -> Result<()> {
+    let printed = host.run(&Script {
+        action: "tell which units have failed",
+        text: HEALTH,
+        arguments: &[&patience.as_secs().to_string()],
+        rights: Rights::User,
+        patience: patience + Duration::from_secs(30),
+    })?;
+    let worse: Vec<&str> =
+        printed.lines().filter(|unit| !unit.is_empty() && !failed_before.contains(*unit)).collect();
+    match worse.is_empty() {
+        true => Ok(()),
+        false => {
+            Err(Error::Unhealthy { check: "units".to_owned(), said: format!("failed: {}", worse.join(" ")) })
+        }
+    }
+}
+
+/// Tries until it passes or the time is over; services may need a moment until they answer.
+fn until(deadline: Instant, name: &str, attempt: &dyn Fn() -> Result<(), String>) -> Result<()> {
+    loop {
+        match attempt() {
+            Ok(()) => return Ok(()),
+            Err(_) if Instant::now() + PAUSE < deadline => thread::sleep(PAUSE),
+            Err(said) => return Err(Error::Unhealthy { check: name.to_owned(), said }),
+        }
+    }
+}
+
+fn on_host(host: &Host, command: &str) -> Result<(), String> {
+    let script = Script {
+        action: "make a check",
+        text: command,
+        arguments: &[],
+        rights: Rights::Root,
+        patience: ATTEMPT,
+    };
+    host.run(&script).map(drop).map_err(|error| error.to_string())
+}
+
+fn listens(host: &str, port: u16) -> Result<(), String> {
+    let addresses = (host, port).to_socket_addrs().map_err(|error| format!("{host}: {error}"))?;
+    let mut said = format!("{host} has no address");
+    for address in addresses {
+        match TcpStream::connect_timeout(&address, ATTEMPT) {
+            Ok(_) => return Ok(()),
+            Err(error) => said = format!("{address}: {error}"),
+        }
+    }
+    Err(said)
+}
+
+/// Bash opens connections itself (bash(1), REDIRECTION), and every host has it.
+fn listens_command(host: &str, port: u16) -> String {
+    let open = format!("exec 3<>/dev/tcp/{host}/{port}");
+    format!("timeout 5 bash -c {}", quoted(&open))
+}
+
+fn page_command(url: &str) -> Result<String, String> {
+    let parsed = Url::parse(url).map_err(|error| format!("{url}: {error}"))?;
+    let curl = format!("curl -fsS -o /dev/null --max-time 8 -- {}", quoted(url));
+    let (Some(host), "http") = (parsed.host_str(), parsed.scheme()) else { return Ok(curl) };
+    let path = match parsed.query() {
+        Some(query) => format!("{}?{query}", parsed.path()),
+        None => parsed.path().to_owned(),
+    };
+    let port = parsed.port().unwrap_or(80);
+    // Without curl, a question that every server understands (RFC 1945).
+    let ask = format!(
+        "exec 3<>/dev/tcp/{host}/{port}; printf \"GET %s HTTP/1.0\\r\\nHost: %s\\r\\n\\r\\n\" \"$1\" \"$2\" >&3; \
+         read -r _ status _ <&3; case $status in 2??) ;; *) echo \"status $status\" >&2; exit 1 ;; esac"
+    );
+    Ok(format!(
+        "if command -v curl >/dev/null; then {curl}; else timeout 8 bash -c {} bash {} {}; fi",
+        quoted(&ask),
+        quoted(&path),
+        quoted(host)
+    ))
+}
+
+fn page(url: &str) -> Result<(), String> {
+    let told = |error: &dyn std::fmt::Display| format!("{url}: {error}");
+    let parsed = Url::parse(url).map_err(|error| told(&error))?;
+    let settings =
+        download::Settings { attempts: 1, connect_timeout: ATTEMPT, ..download::Settings::default() };
+    let web = download::Web::new(settings).map_err(|error| told(&error))?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| told(&error))?;
+    runtime.block_on(web.get(&parsed, &[], LARGEST_PAGE)).map(drop).map_err(|error| told(&error))
+}
+
+fn here(command: &str, host: &str, address: &str) -> Result<(), String> {
+    let output = Command::new("sh")
+        .args(["-c", command])
+        .env("HOSTWRIGHT_HOST", host)
+        .env("HOSTWRIGHT_ADDRESS", address)
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| error.to_string())?;
+    match output.status.success() {
+        true => Ok(()),
+        false => Err(format!("{}: {}", output.status, String::from_utf8_lossy(&output.stderr).trim())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+
+    use super::*;
+    use crate::host::Privilege;
+
+    fn serve(answer: &'static [u8]) -> u16 {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        thread::spawn(move || {
+            for mut stream in listener.incoming().flatten() {
+                let mut question = [0; 512];
+                let _ = stream.read(&mut question);
+                let _ = stream.write_all(answer);
+            }
+        });
+        port
+    }
+
+    #[test]
+    fn pages_are_asked_for_from_both_sides() {
+        let host = Host::here("this", Privilege { command: Vec::new(), password: None });
+        let good = serve(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n");
+        let bad = serve(b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+        for (port, well) in [(good, true), (bad, false)] {
+            let url = format!("http://127.0.0.1:{port}/a?b=c");
+            assert_eq!(on_host(&host, &page_command(&url).unwrap()).is_ok(), well, "{url}");
+            assert_eq!(page(&url).is_ok(), well, "{url}: {:?}", page(&url));
+            assert!(listens("127.0.0.1", port).is_ok());
+            assert!(on_host(&host, &listens_command("127.0.0.1", port)).is_ok());
+        }
+        let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        assert!(listens("127.0.0.1", closed).is_err());
+        assert!(on_host(&host, &listens_command("127.0.0.1", closed)).is_err());
+        assert!(page("nonsense").is_err());
+    }
+
+    #[test]
+    fn a_check_is_tried_until_it_passes() {
+        let place = tempfile::tempdir().unwrap();
+        let command = format!("echo x >>{0}/tries; test $(wc -l <{0}/tries) -ge 3", place.path().display());
+        let deadline = Instant::now() + Duration::from_secs(20);
+        until(deadline, "third", &|| here(&command, "h", "a")).unwrap();
+        match until(Instant::now(), "never", &|| here("echo why >&2; exit 1", "h", "a")) {
+            Err(Error::Unhealthy { check, said }) => {
+                assert_eq!(check, "never");
+                assert!(said.ends_with("why"), "{said}");
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}

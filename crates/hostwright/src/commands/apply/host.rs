@@ -1,0 +1,332 @@
+//! One host's way: reach it, give it the generation, show what changes, change it.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{self, BufRead, IsTerminal, Write};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use deploy::plan::{package_changes, unit_changes};
+use deploy::reboot::{reboot, set_next_boot};
+use deploy::{
+    CopySettings, Error, Host, HostState, Lacking, Surroundings, SwitchOptions, Verdict, copy_closure,
+    health, switch,
+};
+use indicatif::ProgressBar;
+use nix_store::{LocalStore, StoreDir, StorePath};
+
+use super::outcome::{Outcome, Report};
+use crate::arguments::Goal;
+use crate::commands::{Session, diff};
+use crate::output;
+use crate::stages::hosts::{FleetHost, Hosts};
+
+/// What is to become of all hosts.
+pub struct Goals {
+    /// What is to become of the generation.
+    pub goal: Goal,
+    /// Restart, and how long that may take.
+    pub reboot: Option<Duration>,
+    /// Ask before anything changes.
+    pub ask: bool,
+    /// Switch to what runs already, too.
+    pub force: bool,
+    /// Whether hosts go back by themselves.
+    pub rolls_back: bool,
+    /// How long they wait to be confirmed.
+    pub confirm_timeout: Duration,
+    /// How long an activation may take.
+    pub activation_timeout: Duration,
+}
+
+/// What the ways of all hosts have in common.
+pub struct Change<'a> {
+    /// The run.
+    pub session: &'a Session,
+    /// The hosts.
+    pub hosts: &'a Hosts,
+    /// Where the generations were built.
+    pub store: &'a LocalStore,
+    /// How they are copied.
+    pub settings: &'a CopySettings,
+    /// What is to become of them.
+    pub goals: &'a Goals,
+    /// Held by who talks to people.
+    pub terminal: &'a Mutex<()>,
+    /// Set by Ctrl-C.
+    pub interrupted: &'a Arc<AtomicBool>,
+}
+
+/// Where links to what hosts were given keep it from being collected.
+pub fn generation_directory(session: &Session) -> PathBuf {
+    session.configuration.state_directory.join("deploy/generations")
+}
+
+/// Does with a host what was asked for, and tells what became of it.
+pub fn apply_to_host(change: &Change<'_>, host: &FleetHost, system: &StorePath) -> Report {
+    let begun = Instant::now();
+    let mut report = Report { new: Some(system.clone()), ..Report::of(&host.name) };
+    if change.goals.goal == Goal::Build {
+        report.outcome = Outcome::Built;
+        report.reason = Some(StoreDir::default().display(system));
+        return report;
+    }
+    let log = Log::begin(change, &host.name);
+    report.log = log.path.clone();
+    let line = Line::of(change, &host.name, &log);
+    let way = Way { change, host, system, log: &log, line: &line };
+    if let Err(error) = way.go(&mut report) {
+        report.outcome = match &error {
+            Error::Unreachable { .. } | Error::Refused { .. } | Error::HostKeyChanged { .. } => {
+                Outcome::Unreachable
+            }
+            _ => Outcome::Failed,
+        };
+        let advice = error.advice().map(|advice| format!("\n  {}", advice.replace('\n', "\n  ")));
+        report.reason = Some(format!("{error}{}", advice.unwrap_or_default()));
+    }
+    line.bar.finish_and_clear();
+    report.time = begun.elapsed();
+    log.write(&report.sentence());
+    report
+}
+
+struct Way<'a> {
+    change: &'a Change<'a>,
+    host: &'a FleetHost,
+    system: &'a StorePath,
+    log: &'a Log,
+    line: &'a Line<'a>,
+}
+
+impl Way<'_> {
+    fn go(&self, report: &mut Report) -> deploy::Result<()> {
+        self.line.say("connecting");
+        let host = self.change.hosts.connect(self.host)?;
+        let goals = self.change.goals;
+        let before = HostState::read(&host)?;
+        report.old = before.current.clone();
+        if let Some(Verdict::UnderWay(phase)) = before.verdict() {
+            report.outcome = Outcome::Failed;
+            report.reason = Some(format!("another switch is under way on it ({phase:?})"));
+            return Ok(());
+        }
+        let runs = before.current.as_ref() == Some(self.system);
+        let boots = before.profile.as_ref() == Some(self.system);
+        let is_there = match goals.goal {
+            Goal::Switch => runs && boots,
+            Goal::Test | Goal::DryActivate => runs,
+            Goal::Boot => boots && (goals.reboot.is_none() || before.booted.as_ref() == Some(self.system)),
+            Goal::Build | Goal::Push => false,
+        };
+        if is_there && !goals.force {
+            report.outcome = Outcome::Unchanged;
+            report.sent += host.close().sent;
+            return Ok(());
+        }
+        self.copy(&host, &before, report)?;
+        if goals.goal == Goal::Push {
+            report.outcome = Outcome::Pushed;
+            report.sent += host.close().sent;
+            return Ok(());
+        }
+        if !self.plan(&host, &before, report)? {
+            report.sent += host.close().sent;
+            return Ok(());
+        }
+        let verdict = self.act(host, &before, report)?;
+        let (outcome, reason) = match verdict {
+            Verdict::Applied => (Outcome::Applied, None),
+            Verdict::RolledBack(reason) => (Outcome::RolledBack, Some(reason)),
+            Verdict::Failed(reason) => (Outcome::Failed, Some(reason)),
+            Verdict::Unknown(reason) => (Outcome::Unknown, Some(reason)),
+            Verdict::UnderWay(phase) => (Outcome::Unknown, Some(format!("the switch is still {phase:?}"))),
+        };
+        report.outcome = outcome;
+        report.reason = reason;
+        Ok(())
+    }
+
+    fn copy(&self, host: &Host, before: &HostState, report: &mut Report) -> deploy::Result<()> {
+        self.line.say("finding out what it lacks");
+        let mut total = 0;
+        let mut planned = |lacking: Lacking| {
+            total = lacking.bytes;
+            let paths = output::counted(lacking.paths, "path");
+            self.line.say(&format!("copying {paths} of {}", output::bytes(lacking.bytes)));
+        };
+        let mut done = |bytes: u64| self.line.bar.set_position(bytes);
+        let settings = self.change.settings;
+        report.copied =
+            copy_closure(self.change.store, host, before, self.system, settings, &mut planned, &mut done)?;
+        self.log.write(&format!(
+            "copied {} paths of {total} bytes, {} of them made out of others, with {} bytes",
+            report.copied.paths.len(),
+            report.copied.rebuilt,
+            report.copied.bytes
+        ));
+        Ok(())
+    }
+
+    /// Shows what would change; whether it may.
+    fn plan(&self, host: &Host, before: &HostState, report: &mut Report) -> deploy::Result<bool> {
+        let goals = self.change.goals;
+        let store = self.change.store;
+        let versions = diff::versions(store, before.current.as_ref(), self.system)?;
+        report.packages = package_changes(&versions.old, &versions.new);
+        report.needs_reboot = diff::differs_in_boot(store, before.booted.as_ref(), self.system);
+        if goals.goal != Goal::Boot {
+            self.line.say("asking what would change");
+            let (units, printed) = unit_changes(host, self.system)?;
+            report.units = units;
+            self.log.write(&printed);
+        }
+        let text = describe(report);
+        self.log.write(&text);
+        if goals.goal == Goal::DryActivate {
+            report.outcome = Outcome::Planned;
+        }
+        let _talking = self.change.terminal.lock().unwrap_or_else(PoisonError::into_inner);
+        self.change.session.progress.say(&text);
+        if goals.goal == Goal::DryActivate {
+            return Ok(false);
+        }
+        if goals.ask && !self.agreed() {
+            report.outcome = Outcome::Skipped;
+            return Ok(false);
+        }
+        if self.is_interrupted() { Err(Error::Interrupted) } else { Ok(true) }
+    }
+
+    fn agreed(&self) -> bool {
+        let ask = || {
+            let mut stderr = io::stderr().lock();
+            // Who does not see the question cannot answer it.
+            let _ = write!(stderr, "Change '{}'? [y/N] ", self.host.name).and_then(|()| stderr.flush());
+            let mut answer = String::new();
+            io::stdin().lock().read_line(&mut answer).is_ok()
+                && matches!(answer.trim(), "y" | "Y" | "yes" | "Yes")
+        };
+        if io::stderr().is_terminal() { self.line.bar.suspend(ask) } else { ask() }
+    }
+
+    fn is_interrupted(&self) -> bool {
+        self.change.interrupted.load(Ordering::Relaxed)
+    }
+
+    fn act(&self, host: Host, before: &HostState, report: &mut Report) -> deploy::Result<Verdict> {
+        let goals = self.change.goals;
+        let address = self.change.hosts.network_name(self.host);
+        let checks = &self.host.deployment.health_checks;
+        let connect = || self.change.hosts.connect(self.host);
+        let check = |host: &Host, failed_before: &BTreeSet<String>| {
+            health::check(host, &address, checks, failed_before)
+        };
+        let heard = |line: &str| self.log.write(line);
+        let doing = |what: &str| self.line.say(what);
+        let interrupted = || self.is_interrupted();
+        let with = Surroundings {
+            connect: &connect,
+            check: &check,
+            heard: &heard,
+            doing: &doing,
+            interrupted: &interrupted,
+        };
+        if goals.goal == Goal::Boot {
+            self.line.say("making it the next to boot");
+            let is_trial = set_next_boot(&host, self.system, &heard)?;
+            self.log.write(if is_trial { "it boots once, on trial" } else { "it boots from now on" });
+            report.needs_reboot = goals.reboot.is_none();
+            let Some(patience) = goals.reboot else {
+                report.sent += host.close().sent;
+                return Ok(Verdict::Applied);
+            };
+            return reboot(host, before, self.system, patience, &with);
+        }
+        let options = SwitchOptions {
+            is_kept: goals.goal == Goal::Switch,
+            rolls_back: goals.rolls_back,
+            confirm_timeout: goals.confirm_timeout,
+            activation_timeout: goals.activation_timeout,
+        };
+        let verdict = switch(&host, before, self.system, &options, &with);
+        report.sent += host.close().sent;
+        verdict
+    }
+}
+
+/// What changes on a host, for people.
+fn describe(report: &Report) -> String {
+    let mut text = format!("{}:", report.host);
+    let versions = |versions: &[String]| match versions {
+        [] => "∅".to_owned(),
+        some => some.join(", "),
+    };
+    for change in &report.packages {
+        text.push_str(&format!("\n  {} {} → {}", change.name, versions(&change.old), versions(&change.new)));
+    }
+    for (action, units) in &report.units.units {
+        text.push_str(&format!("\n  {action}: {}", units.join(", ")));
+    }
+    if report.packages.is_empty() && report.units.units.is_empty() {
+        text.push_str(" no package and no unit changes");
+    }
+    if report.needs_reboot {
+        text.push_str("\n  the kernel or what starts it changes: that needs a restart (--reboot)");
+    }
+    text
+}
+
+/// The line that shows how far a host is.
+struct Line<'a> {
+    bar: ProgressBar,
+    change: &'a Change<'a>,
+    host: &'a str,
+    log: &'a Log,
+    begun: Instant,
+}
+
+impl<'a> Line<'a> {
+    fn of(change: &'a Change<'a>, host: &'a str, log: &'a Log) -> Self {
+        Line { bar: change.session.progress.line_of(host), change, host, log, begun: Instant::now() }
+    }
+
+    fn say(&self, what: &str) {
+        self.bar.set_message(what.to_owned());
+        self.change.session.progress.detail(&format!("{}: {what}", self.host));
+        self.log.write(&format!("[{:.1} s] {what}", self.begun.elapsed().as_secs_f64()));
+    }
+}
+
+/// The file with everything that was said about a host. A disk that is full is no reason to leave a host half changed.
+struct Log {
+    path: Option<PathBuf>,
+    file: Mutex<Option<File>>,
+}
+
+impl Log {
+    fn begin(change: &Change<'_>, host: &str) -> Self {
+        let directory = change.hosts.log_directory(change.session).join(host);
+        let seconds = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        let path = directory.join(format!("{}.log", seconds.as_millis()));
+        let file = std::fs::create_dir_all(&directory).and_then(|()| File::create(&path));
+        match file {
+            Ok(file) => Log { path: Some(path), file: Mutex::new(Some(file)) },
+            Err(error) => {
+                change.session.progress.warn(&format!("cannot write {}: {error}", path.display()));
+                Log { path: None, file: Mutex::new(None) }
+            }
+        }
+    }
+
+    fn write(&self, text: &str) {
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(open) = file.as_mut()
+            && writeln!(open, "{text}").is_err()
+        {
+            *file = None;
+        }
+    }
+}
