@@ -355,6 +355,42 @@ pub enum Error {
         /// Its base name.
         derivation: String,
     },
+    /// What names a machine of `builders` cannot be read.
+    #[error("'{line}' in {place} does not name a machine: {problem}")]
+    InvalidMachine {
+        /// The machine's line.
+        line: String,
+        /// Where it is.
+        place: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A machine cannot be reached, or went away.
+    #[error("the builder {machine} cannot be used")]
+    BuilderLost {
+        /// The machine.
+        machine: String,
+        /// Why.
+        source: nix_store::Error,
+    },
+    /// All machines that could build something are lost.
+    #[error("of the builders for a '{system}' build, none can be used: {}; one that can be reached is needed", machines.join(", "))]
+    NoBuilderLeft {
+        /// The platform that is needed.
+        system: String,
+        /// Those that could have.
+        machines: Vec<String>,
+    },
+    /// A machine says that a build failed there.
+    #[error("{machine} could not build it: {message}")]
+    RemoteBuildFailed {
+        /// The machine.
+        machine: String,
+        /// In one word.
+        status: nix_store::daemon::BuildStatus,
+        /// In its own words.
+        message: String,
+    },
     /// A plan wants to fetch paths, and there is nobody to fetch them from.
     #[error("'{path}' is to be fetched, and there is no substituter")]
     NoSubstituter {

@@ -1,6 +1,7 @@
 //! Realise derivations: builders that run inside the process, and the scheduler that runs them.
 //!
 //! - [`realise`]: plans what has to be built, and does it.
+//! - [`remote`]: builds on other machines.
 //! - [`tree`]: file trees as values, checked before anything is written.
 //! - [`sandbox`]: runs builders that are programs.
 //! - [`builders`]: one file for each `builtin:` builder.
@@ -16,6 +17,7 @@ pub mod hwdb;
 mod inputs;
 pub mod kernel;
 pub mod realise;
+pub mod remote;
 pub mod sandbox;
 pub mod tree;
 

@@ -11,7 +11,7 @@ use nix_store::{
     ValidPathInfo, nar,
 };
 
-use crate::builders::{Attributes, Context};
+use crate::builders::{Attributes, Context, Log};
 use crate::cancellation::Cancellation;
 use crate::error::{Error, IoContext, Result};
 use crate::inputs::Inputs;
@@ -23,6 +23,7 @@ use crate::realise::sandboxed::Sandboxed;
 use crate::realise::schedule::Settings;
 use crate::realise::scratch::Scratch;
 use crate::realise::valid_paths::ValidPaths;
+use crate::remote::{Job, RemoteBuilder};
 
 /// What all builds of a run share.
 pub(super) struct Run<'run> {
@@ -42,11 +43,17 @@ pub(super) enum Done {
 }
 
 impl Run<'_> {
-    /// Builds a derivation.
+    /// Builds a derivation, here or on another machine.
     ///
     /// Each output is made at a temporary place under its path's lock; `hashing` is called when all are made. They become
     /// valid in one transaction after they are complete, so a kill at any moment leaves a store that verifies.
-    pub(super) fn build(&self, build: &PlannedBuild, log: &LogFile<'_>, hashing: &dyn Fn()) -> Result<Done> {
+    pub(super) fn build(
+        &self,
+        build: &PlannedBuild,
+        remote: Option<&RemoteBuilder<'_>>,
+        log: &LogFile<'_>,
+        hashing: &dyn Fn(),
+    ) -> Result<Done> {
         self.cancellation.check()?;
         if build.is_check {
             return self.check(build, log, hashing);
@@ -62,7 +69,22 @@ impl Run<'_> {
         let scratch = self.scratch.for_build()?;
         let places: BTreeMap<&str, PathBuf> =
             unfinished.iter().map(|(name, output)| (*name, output.place().to_path_buf())).collect();
-        let hashed = self.make(build, &inputs, &attributes, &places, scratch.path(), log)?;
+        let hashed = match remote {
+            None => self.make(build, &inputs, &attributes, &places, scratch.path(), log)?,
+            Some(remote) => {
+                remote.build(&Job {
+                    store: self.store,
+                    path: &build.derivation_path,
+                    derivation,
+                    inputs: &self.direct_inputs(derivation)?,
+                    outputs: &build.outputs,
+                    places: &places,
+                    cancellation: &self.cancellation,
+                    log: &|line| Log::line(log, line),
+                })?;
+                None
+            }
+        };
         self.cancellation.check()?;
         hashing();
         let mut infos: BTreeMap<String, ValidPathInfo> = BTreeMap::new();
@@ -114,7 +136,8 @@ impl Run<'_> {
                 };
                 builder.build(&build.derivation, attributes, &context, place)
             }
-            Builder::Sandboxed => {
+            // Only the scheduler sends builds away; what is made by nobody else is made here.
+            Builder::Sandboxed | Builder::Remote => {
                 let sandboxed = Sandboxed {
                     build,
                     inputs,

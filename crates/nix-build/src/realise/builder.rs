@@ -39,8 +39,10 @@ pub enum InProcess {
 pub enum Builder {
     /// A builder that runs inside the process.
     InProcess(InProcess),
-    /// A program of the derivation's own, in a sandbox.
+    /// A program of the derivation's own, in a sandbox, or on another machine if one is free.
     Sandboxed,
+    /// A program of the derivation's own on another machine, as it cannot run on this one.
+    Remote,
 }
 
 impl Builder {
@@ -64,6 +66,7 @@ impl Builder {
         match self {
             Builder::InProcess(builder) => builder.name(),
             Builder::Sandboxed => "a program in a sandbox",
+            Builder::Remote => "a program on another machine",
         }
     }
 
@@ -77,7 +80,7 @@ impl Builder {
         match self {
             Builder::InProcess(builder) => builder.cost(),
             // Nobody knows; most are compilations.
-            Builder::Sandboxed => 100,
+            Builder::Sandboxed | Builder::Remote => 100,
         }
     }
 }
@@ -107,6 +110,9 @@ pub enum Unbuildable {
         /// The features of this machine.
         machine: Vec<String>,
     },
+    /// It runs nowhere.
+    #[error("'max-jobs' is 0, so it is not built here, and no machine of 'builders' can build it")]
+    NotHere,
     /// It demands to be built without a sandbox (`__noChroot`).
     #[error("it has '__noChroot' set and demands to be built without a sandbox, which is not done here")]
     WithoutSandbox,

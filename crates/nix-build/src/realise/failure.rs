@@ -62,6 +62,8 @@ impl Error {
             Error::Download(download::Error::Io { .. }) => FailureKind::FileSystem,
             Error::Download(_)
             | Error::NoMirror { .. }
+            | Error::BuilderLost { .. }
+            | Error::NoBuilderLeft { .. }
             | Error::NoSubstituter { .. }
             | Error::SubstitutionFailed { .. } => FailureKind::Network,
             Error::Store(nix_store::Error::HashMismatch { .. }) => FailureKind::Integrity,

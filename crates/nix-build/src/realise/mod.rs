@@ -15,6 +15,7 @@ mod observer;
 mod offers;
 mod output_checks;
 mod plan;
+mod queue;
 mod sandboxed;
 mod schedule;
 mod scratch;
@@ -26,7 +27,7 @@ pub use builder::{Builder, InProcess, Unbuildable};
 pub use failure::{BuildFailure, FailureKind};
 pub use log_file::{log_path, read_log};
 pub use machine::Machine;
-pub use observer::{BuildObserver, NoObserver, Outcome};
+pub use observer::{BuildObserver, BuilderQueue, NoObserver, Outcome};
 pub use plan::{
     BuildId, Plan, PlannedBuild, PlannedSubstitution, Wanted, WantedOutputs, plan, plan_by, plan_check,
 };

@@ -21,6 +21,19 @@ pub enum Outcome<'failure> {
     Skipped,
 }
 
+/// What a machine of `builders` has to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BuilderQueue {
+    /// The machine.
+    pub machine: String,
+    /// Builds that run there.
+    pub running: usize,
+    /// Builds that can run there at once; none if it cannot be reached.
+    pub slots: usize,
+    /// Builds that could begin and that this machine can build.
+    pub waiting: usize,
+}
+
 /// Is told what happens. Calls come from several threads at once, and often: they must return quickly.
 pub trait BuildObserver: Sync {
     /// What is going to be done. Comes first, and again if substitution failed and other things have to be done.
@@ -51,6 +64,16 @@ pub trait BuildObserver: Sync {
     /// A build begins.
     fn started(&self, id: BuildId, build: &PlannedBuild) {
         let _ = (id, build);
+    }
+
+    /// The build that has just begun runs on another machine.
+    fn sent(&self, id: BuildId, build: &PlannedBuild, machine: &str) {
+        let _ = (id, build, machine);
+    }
+
+    /// What other machines do and what waits for them has changed.
+    fn queues(&self, queues: &[BuilderQueue]) {
+        let _ = queues;
     }
 
     /// How far a build is: bytes done, and all there are if that is known.

@@ -8,7 +8,6 @@ use serde::{Serialize, Serializer};
 
 use crate::error::{Error, Result};
 use crate::realise::builder::Builder;
-use crate::realise::machine::Machine;
 use crate::realise::offers::Offers;
 use crate::realise::substituter::Means;
 use crate::realise::valid_paths::ValidPaths;
@@ -219,7 +218,7 @@ pub(super) fn plan_without(
 ) -> Result<Plan> {
     let valid = ValidPaths::new(store);
     let mut planner = Planner {
-        machine: &means.machine,
+        means,
         store,
         offers: Offers::new(
             means.substituter.as_deref().map(|substituter| substituter as _),
@@ -248,7 +247,7 @@ pub(super) fn plan_without(
 }
 
 struct Planner<'store> {
-    machine: &'store Machine,
+    means: &'store Means,
     store: &'store LocalStore,
     valid: &'store ValidPaths<'store>,
     offers: Offers<'store>,
@@ -419,7 +418,9 @@ impl Planner<'_> {
 
     fn leave(&mut self, path: StorePath) -> Result<()> {
         let derivation = self.derivation(&path)?.clone();
-        let builder = Builder::of(&derivation, self.machine)
+        let builder = self
+            .means
+            .builder_of(&derivation)
             .map_err(|cause| Error::CannotBuild { derivation: path.base_name().to_owned(), cause })?;
         let names: BTreeSet<String> = derivation.outputs.keys().cloned().collect();
         let outputs = output_paths(&path, &derivation, &names)?;

@@ -1,12 +1,12 @@
 //! Carrying out a plan on several threads.
 
 use std::borrow::Cow;
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nix_store::daemon::DaemonOptions;
 use nix_store::{LocalStore, StorePath};
 
 use crate::builders::Network;
@@ -17,10 +17,12 @@ use crate::realise::failure::BuildFailure;
 use crate::realise::log_file::LogFile;
 use crate::realise::observer::{BuildObserver, Outcome};
 use crate::realise::plan::{BuildId, Plan, PlannedBuild, Wanted, WantedOutputs, plan_without};
+use crate::realise::queue::{Next, State, Worker};
 use crate::realise::scratch::Scratch;
 use crate::realise::substitute::Substitution;
 use crate::realise::substituter::Means;
 use crate::realise::valid_paths::ValidPaths;
+use crate::remote::{RemoteBuilder, RemoteMachine};
 use crate::sandbox::SandboxSettings;
 
 /// Downloads side by side: enough to hide latency, few enough for one mirror.
@@ -50,6 +52,8 @@ pub struct Settings {
     pub means: Means,
     /// Whether what a substituter offered and could not give is built instead; otherwise that is an error.
     pub fallback: bool,
+    /// Whether machines of `builders` fetch inputs from their own substituters where they can (`builders-use-substitutes`).
+    pub builders_use_substitutes: bool,
 }
 
 impl Settings {
@@ -59,6 +63,19 @@ impl Settings {
             0 => thread::available_parallelism().map_or(1, usize::from),
             cores => cores,
         }
+    }
+
+    fn remote_builder<'run>(&self, machine: &'run RemoteMachine, store: &LocalStore) -> RemoteBuilder<'run> {
+        let seconds = |limit: Option<Duration>| limit.map_or(0, |limit| limit.as_secs());
+        let options = DaemonOptions {
+            keep_failed: self.keep_failed,
+            max_silent_time: seconds(self.max_silent_time),
+            // Nothing said is all processors, there as here.
+            cores: self.cores as u64,
+            settings: BTreeMap::from([(String::from("timeout"), seconds(self.timeout).to_string())]),
+            ..DaemonOptions::default()
+        };
+        RemoteBuilder::new(machine, store.directory().clone(), options, self.builders_use_substitutes)
     }
 }
 
@@ -76,6 +93,7 @@ impl Default for Settings {
             sandbox: SandboxSettings::default(),
             means: Means::default(),
             fallback: true,
+            builders_use_substitutes: false,
         }
     }
 }
@@ -117,21 +135,29 @@ pub fn realise(
         settings,
         cancellation: cancellation.child(),
     };
+    let machines = settings.means.builders.as_slice();
     let scheduler = Scheduler {
         plan: &plan,
         observer,
         keep_going: settings.keep_going,
+        builders: machines.iter().map(|machine| settings.remote_builder(machine, store)).collect(),
+        state: Mutex::new(State::of(&plan, machines, &|build| run.weight(build))),
         run: &run,
-        state: Mutex::new(State::of(&plan, &run)),
         changed: Condvar::new(),
     };
     thread::scope(|scope| {
+        let scheduler = &scheduler;
         let fetches = plan.fetches().count();
-        for _ in 0..settings.max_jobs.max(1).min(plan.builds.len() - fetches) {
-            scope.spawn(|| scheduler.work(Queue::Build));
-        }
-        for _ in 0..settings.max_downloads.max(1).min(fetches) {
-            scope.spawn(|| scheduler.work(Queue::Fetch));
+        let builds = plan.builds.len() - fetches;
+        let start = |worker: Worker, count: usize, most: usize| {
+            for _ in 0..count.max(1).min(most) {
+                scope.spawn(move || scheduler.work(worker));
+            }
+        };
+        start(Worker::Here, settings.max_jobs, builds);
+        start(Worker::Fetch, settings.max_downloads, fetches);
+        for (number, machine) in machines.iter().enumerate() {
+            start(Worker::Machine(number), machine.max_jobs, builds);
         }
     });
     let realised = scheduler.conclude(cancellation)?;
@@ -189,105 +215,11 @@ fn substitute<'plan>(
     Ok((plan, substituted))
 }
 
-/// Which kind of work a thread does.
-#[derive(Clone, Copy)]
-enum Queue {
-    Build,
-    Fetch,
-}
-
-/// A build that can begin: those first that the longest chain of work waits for, of these the largest, as one that begins
-/// last is waited for alone, then in the order of the plan.
-type Ready = (u32, u64, Reverse<BuildId>);
-
-struct State {
-    builds: BinaryHeap<Ready>,
-    fetches: BinaryHeap<Ready>,
-    /// How many builds each waits for still.
-    missing: Vec<usize>,
-    dependents: Vec<Vec<BuildId>>,
-    priorities: Vec<u32>,
-    /// Builds that have neither ended nor been given up.
-    left: usize,
-    ended: Vec<bool>,
-    stopped: bool,
-    built: usize,
-    failures: Vec<BuildFailure>,
-}
-
-impl State {
-    fn of(plan: &Plan, run: &Run<'_>) -> Self {
-        let count = plan.builds.len();
-        let mut dependents: Vec<Vec<BuildId>> = vec![Vec::new(); count];
-        let mut missing = vec![0; count];
-        for (id, build) in plan.builds.iter().enumerate() {
-            missing[id] = build.waits_for.len();
-            for needed in &build.waits_for {
-                dependents[*needed].push(id);
-            }
-        }
-        // The plan has every build after those that it waits for, so from the end all dependents are known.
-        let mut priorities: Vec<u32> = vec![0; count];
-        for id in (0..count).rev() {
-            let behind = dependents[id].iter().map(|dependent| priorities[*dependent]).max().unwrap_or(0);
-            priorities[id] = behind + plan.builds[id].builder.cost();
-        }
-        let mut state = State {
-            builds: BinaryHeap::new(),
-            fetches: BinaryHeap::new(),
-            missing,
-            dependents,
-            priorities,
-            left: count,
-            ended: vec![false; count],
-            stopped: false,
-            built: 0,
-            failures: Vec::new(),
-        };
-        for (id, build) in plan.builds.iter().enumerate() {
-            if state.missing[id] == 0 {
-                state.make_ready(id, build, run);
-            }
-        }
-        state
-    }
-
-    fn make_ready(&mut self, id: BuildId, build: &PlannedBuild, run: &Run<'_>) {
-        let ready = (self.priorities[id], run.weight(build), Reverse(id));
-        if build.builder.is_fetch() {
-            self.fetches.push(ready);
-        } else {
-            self.builds.push(ready);
-        }
-    }
-
-    fn next(&mut self, queue: Queue) -> Option<BuildId> {
-        let heap = match queue {
-            Queue::Build => &mut self.builds,
-            Queue::Fetch => &mut self.fetches,
-        };
-        heap.pop().map(|(_, _, Reverse(id))| id)
-    }
-
-    /// Marks a build and everything that waits for it as ended; returns those that had not ended yet.
-    fn give_up(&mut self, id: BuildId) -> Vec<BuildId> {
-        let mut pending = vec![id];
-        let mut given_up = Vec::new();
-        while let Some(id) = pending.pop() {
-            if !std::mem::replace(&mut self.ended[id], true) {
-                self.left -= 1;
-                given_up.push(id);
-                pending.extend(&self.dependents[id]);
-            }
-        }
-        given_up
-    }
-}
-
 struct Scheduler<'run> {
     plan: &'run Plan,
     observer: &'run dyn BuildObserver,
     keep_going: bool,
+    builders: Vec<RemoteBuilder<'run>>,
     run: &'run Run<'run>,
     state: Mutex<State>,
     changed: Condvar,
@@ -299,82 +231,105 @@ impl Scheduler<'_> {
     }
 
     /// What every thread does until nothing is left.
-    fn work(&self, queue: Queue) {
+    fn work(&self, worker: Worker) {
         let mut state = self.lock();
         loop {
-            if state.left == 0 || state.stopped || self.run.cancellation.is_cancelled() {
+            let is_over = state.left == 0 || state.stopped || self.run.cancellation.is_cancelled();
+            if is_over || state.is_lost(worker) {
                 self.changed.notify_all();
                 return;
             }
-            let Some(id) = state.next(queue) else {
-                state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
-                continue;
-            };
-            drop(state);
-            self.build(id);
+            let next = state.next(worker);
+            let queues = state.queues(&self.run.settings.means.builders);
+            match next {
+                Next::Wait => {
+                    state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+                    continue;
+                }
+                Next::Impossible(id) => {
+                    let machines = state.machines_of(id).iter();
+                    let machines = machines.map(|machine| self.builders[*machine].machine().name()).collect();
+                    drop(state);
+                    let build = &self.plan.builds[id];
+                    let system = String::from_utf8_lossy(&build.derivation.system).into_owned();
+                    let log = self.log_of(id);
+                    let failure = failure_of(build, &log, Error::NoBuilderLeft { system, machines });
+                    self.observer.finished(id, build, &Outcome::Failed(&failure), Duration::ZERO);
+                    self.fail(id, Worker::Here, failure);
+                }
+                Next::Build(id) => {
+                    // Somebody else may be the right one for the next build now.
+                    self.changed.notify_all();
+                    drop(state);
+                    if !queues.is_empty() {
+                        self.observer.queues(&queues);
+                    }
+                    self.build(id, worker);
+                }
+            }
             state = self.lock();
         }
     }
 
-    fn build(&self, id: BuildId) {
+    fn log_of(&self, id: BuildId) -> LogFile<'_> {
+        LogFile::new(self.run.store.root(), &self.plan.builds[id].derivation_path, self.observer, id)
+    }
+
+    fn build(&self, id: BuildId, worker: Worker) {
         let build = &self.plan.builds[id];
         let begin = Instant::now();
         self.observer.started(id, build);
-        let log = LogFile::new(self.run.store.root(), &build.derivation_path, self.observer, id);
-        let result = self.run.build(build, &log, &|| self.observer.hashing(id));
-        match result {
-            Ok(done) => {
+        let remote = match worker {
+            Worker::Machine(number) => Some(&self.builders[number]),
+            Worker::Here | Worker::Fetch => None,
+        };
+        if let Some(remote) = remote {
+            self.observer.sent(id, build, &remote.machine().name());
+        }
+        let log = self.log_of(id);
+        let result = self.run.build(build, remote, &log, &|| self.observer.hashing(id));
+        match (result, worker) {
+            (Ok(done), _) => {
                 log.finish();
                 let outcome = match done {
                     Done::Built(nar_size) => Outcome::Built { nar_size },
                     Done::AlreadyValid => Outcome::AlreadyValid,
                 };
                 self.observer.finished(id, build, &outcome, begin.elapsed());
-                self.succeed(id, matches!(outcome, Outcome::Built { .. }));
-            }
-            // Work that was stopped is no failure of its own.
-            Err(Error::Cancelled) => {
-                log.finish();
-                self.observer.finished(id, build, &Outcome::Skipped, begin.elapsed());
                 let mut state = self.lock();
-                state.ended[id] = true;
-                state.left -= 1;
+                state.built += usize::from(matches!(outcome, Outcome::Built { .. }));
+                state.succeed(id, worker, self.plan, &|build| self.run.weight(build));
                 self.changed.notify_all();
             }
-            Err(cause) => {
+            // Work that was stopped is no failure of its own.
+            (Err(Error::Cancelled), _) => {
+                log.finish();
+                self.observer.finished(id, build, &Outcome::Skipped, begin.elapsed());
+                self.lock().end(id, worker);
+                self.changed.notify_all();
+            }
+            // The build is somebody else's then.
+            (Err(error @ Error::BuilderLost { .. }), Worker::Machine(number)) => {
+                log.finish();
+                let is_news = self.lock().lose(id, number, build);
+                self.changed.notify_all();
+                if is_news {
+                    self.observer.warning(&with_causes(&error));
+                }
+            }
+            (Err(cause), _) => {
                 log.write_error(&cause);
-                let failure = BuildFailure {
-                    derivation: build.derivation_path.clone(),
-                    name: build.name.clone(),
-                    builder: build.builder.name(),
-                    log: log.finish(),
-                    log_tail: log.tail(),
-                    cause: Box::new(cause),
-                };
+                let failure = failure_of(build, &log, cause);
                 self.observer.finished(id, build, &Outcome::Failed(&failure), begin.elapsed());
-                self.fail(id, failure);
+                self.fail(id, worker, failure);
             }
         }
     }
 
-    fn succeed(&self, id: BuildId, built: bool) {
-        let mut state = self.lock();
-        state.ended[id] = true;
-        state.left -= 1;
-        state.built += usize::from(built);
-        for dependent in state.dependents[id].clone() {
-            state.missing[dependent] -= 1;
-            if state.missing[dependent] == 0 && !state.ended[dependent] {
-                state.make_ready(dependent, &self.plan.builds[dependent], self.run);
-            }
-        }
-        self.changed.notify_all();
-    }
-
-    fn fail(&self, id: BuildId, failure: BuildFailure) {
+    fn fail(&self, id: BuildId, worker: Worker, failure: BuildFailure) {
         let mut state = self.lock();
         state.failures.push(failure);
-        let given_up = state.give_up(id);
+        let given_up = state.give_up(id, worker);
         if !self.keep_going {
             state.stopped = true;
             self.run.cancellation.cancel();
@@ -401,4 +356,22 @@ impl Scheduler<'_> {
         let skipped = self.plan.builds.len() - state.built - state.failures.len();
         Err(Error::Failed { failures: state.failures, skipped })
     }
+}
+
+/// What is told of a build that failed.
+fn failure_of(build: &PlannedBuild, log: &LogFile<'_>, cause: Error) -> BuildFailure {
+    BuildFailure {
+        derivation: build.derivation_path.clone(),
+        name: build.name.clone(),
+        builder: build.builder.name(),
+        log: log.finish(),
+        log_tail: log.tail(),
+        cause: Box::new(cause),
+    }
+}
+
+/// An error and its causes in one sentence.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

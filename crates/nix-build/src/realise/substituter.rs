@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
-use nix_store::{LocalStore, StorePath};
+use nix_store::{Derivation, LocalStore, StorePath};
 
 use crate::builders::Log;
 use crate::cancellation::Cancellation;
+use crate::realise::builder::{Builder, Unbuildable};
 use crate::realise::machine::Machine;
+use crate::remote::{Needs, RemoteMachine};
 
 /// What is known of a path that can be had.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -50,11 +52,34 @@ pub struct Means {
     pub machine: Machine,
     /// From where outputs can be had, if from anywhere.
     pub substituter: Option<Arc<dyn Substituter>>,
+    /// Other machines that build.
+    pub builders: Vec<RemoteMachine>,
+    /// Whether programs are run on this machine at all; builders inside the process always are.
+    pub builds_here: bool,
+}
+
+impl Means {
+    /// What makes a derivation's outputs: this machine, if it can and may, or else another.
+    ///
+    /// # Errors
+    /// Why nobody can.
+    pub fn builder_of(&self, derivation: &Derivation) -> Result<Builder, Unbuildable> {
+        let cause = match Builder::of(derivation, &self.machine) {
+            Ok(Builder::Sandboxed) if !self.builds_here => Unbuildable::NotHere,
+            Err(cause @ (Unbuildable::OtherSystem { .. } | Unbuildable::MissingFeatures { .. })) => cause,
+            decided => return decided,
+        };
+        let needs = Needs::of(derivation);
+        match self.builders.iter().any(|machine| machine.can_build(&needs)) {
+            true => Ok(Builder::Remote),
+            false => Err(cause),
+        }
+    }
 }
 
 impl Default for Means {
     fn default() -> Self {
-        Means { machine: Machine::this(), substituter: None }
+        Means { machine: Machine::this(), substituter: None, builders: Vec::new(), builds_here: true }
     }
 }
 
@@ -64,6 +89,8 @@ impl fmt::Debug for Means {
             .debug_struct("Means")
             .field("machine", &self.machine)
             .field("substituter", &self.substituter.is_some())
+            .field("builders", &self.builders)
+            .field("builds_here", &self.builds_here)
             .finish()
     }
 }

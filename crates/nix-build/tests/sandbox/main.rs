@@ -8,11 +8,14 @@ mod archive;
 #[path = "../realising/graph.rs"]
 #[allow(dead_code, reason = "shared with other tests, which use all of it")]
 mod graph;
+#[path = "../../../nix-store/tests/beside_nix/ssh.rs"]
+mod ssh;
 
 mod beside_nix;
 mod endings;
 mod isolation;
 mod outputs;
+mod remote;
 mod shell;
 mod substitution;
 mod surroundings;

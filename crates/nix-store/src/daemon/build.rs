@@ -5,6 +5,7 @@ use std::io::Read;
 use std::time::Duration;
 
 use super::connection::ProtocolVersion;
+use super::log::without_colours;
 use super::wire::{Message, read_flag, read_list, read_number, read_text};
 use crate::derivation::{Derivation, DerivationOutput};
 use crate::error::{Error, Result};
@@ -183,7 +184,7 @@ pub(super) fn read_build_result(
 ) -> Result<BuildResult> {
     let mut result = BuildResult {
         status: BuildStatus::of_number(read_number(reader)?)?,
-        error: read_text(reader)?,
+        error: without_colours(&read_text(reader)?),
         times_built: read_number(reader)?,
         is_non_deterministic: read_flag(reader)?,
         start_time: read_number(reader)?,

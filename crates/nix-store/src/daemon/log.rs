@@ -163,7 +163,7 @@ fn read_error(reader: &mut (impl Read + ?Sized)) -> Result<Error> {
 }
 
 /// The text without the sequences that colour it on a terminal (ECMA-48, section 5.4).
-fn without_colours(text: &str) -> String {
+pub(super) fn without_colours(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(start) = rest.find("\u{1b}[") {

@@ -23,5 +23,5 @@ pub use connection::{ProtocolVersion, Trust};
 pub use copy::{Copied, CopyEvent, CopyOptions, copy_from_daemon, copy_to_daemon};
 pub use log::{ActivityKind, Field, LogMessage, LogObserver, ResultKind};
 pub use store::{CollectAction, DaemonOptions, DaemonStore, Missing};
-pub use transport::Transport;
+pub use transport::{Interrupt, Transport};
 pub use uri::{SshAddress, StoreUri};

@@ -9,7 +9,7 @@ use super::build::{BuildMode, BuildResult, DerivedPath, read_build_result, write
 use super::connection::{Connection, Operation, ProtocolVersion, Reader, Trust};
 use super::framed::FramedWriter;
 use super::log::{LogMessage, LogObserver};
-use super::transport::Transport;
+use super::transport::{Interrupt, Transport};
 use super::uri::StoreUri;
 use super::wire::{
     Message, read_flag, read_list, read_number, read_optional_path, read_path, read_paths, read_text,
@@ -108,6 +108,7 @@ pub enum CollectAction {
 pub struct DaemonStore {
     directory: StoreDir,
     connection: Mutex<Connection>,
+    interrupt: Interrupt,
     observer: Box<LogObserver<'static>>,
 }
 
@@ -130,8 +131,14 @@ impl DaemonStore {
         directory: StoreDir,
         observer: Box<LogObserver<'static>>,
     ) -> Result<Self> {
+        let interrupt = transport.interrupt();
         let connection = Mutex::new(Connection::open(transport, &*observer)?);
-        Ok(DaemonStore { directory, connection, observer })
+        Ok(DaemonStore { directory, connection, interrupt, observer })
+    }
+
+    /// What ends the connection from another thread.
+    pub fn interrupt(&self) -> Interrupt {
+        self.interrupt.clone()
     }
 
     fn connection(&self) -> MutexGuard<'_, Connection> {

@@ -1,9 +1,10 @@
 //! The ways to a daemon.
 
+use std::fs;
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -24,7 +25,28 @@ pub struct Transport {
     reader: Option<Box<dyn Read + Send>>,
     writer: Box<dyn Write + Send>,
     program: Option<Program>,
-    socket: Option<UnixStream>,
+    socket: Option<Arc<UnixStream>>,
+}
+
+/// Ends a connection while another thread uses it, which gets an error then. What the daemon does for the connection, such as
+/// builds, it ends with it.
+#[derive(Clone, Default)]
+pub struct Interrupt {
+    program: Option<Arc<Mutex<Child>>>,
+    socket: Option<Arc<UnixStream>>,
+}
+
+impl Interrupt {
+    /// Ends the connection.
+    pub fn end(&self) {
+        // Either may have ended by itself.
+        if let Some(socket) = &self.socket {
+            let _ = socket.shutdown(Shutdown::Both);
+        }
+        if let Some(child) = &self.program {
+            let _ = child.lock().unwrap_or_else(PoisonError::into_inner).kill();
+        }
+    }
 }
 
 impl Transport {
@@ -59,7 +81,7 @@ impl Transport {
             source,
         })?;
         let mut transport = Self::of_streams(place, reader, writer);
-        transport.socket = Some(stream);
+        transport.socket = Some(Arc::new(stream));
         Ok(transport)
     }
 
@@ -86,7 +108,7 @@ impl Transport {
             let said = said.clone();
             move || listen(errors, &said)
         });
-        let program = Program { child, said, listener };
+        let program = Program { child: Arc::new(Mutex::new(child)), said, listener, kept: None };
         let mut transport = Self::of_streams(place, output, input);
         transport.program = Some(program);
         Ok(transport)
@@ -95,6 +117,23 @@ impl Transport {
     /// What names the daemon in errors.
     pub fn place(&self) -> &str {
         &self.place
+    }
+
+    /// The same with a file that must be there as long as the connecting program runs.
+    #[must_use]
+    pub(super) fn keeping(mut self, file: TemporaryFile) -> Self {
+        if let Some(program) = &mut self.program {
+            program.kept = Some(file);
+        }
+        self
+    }
+
+    /// What ends the connection from another thread.
+    pub(super) fn interrupt(&self) -> Interrupt {
+        Interrupt {
+            program: self.program.as_ref().map(|program| program.child.clone()),
+            socket: self.socket.clone(),
+        }
     }
 
     pub(super) fn take_reader(&mut self) -> Box<dyn Read + Send> {
@@ -129,9 +168,20 @@ impl Drop for Transport {
 }
 
 struct Program {
-    child: Child,
+    child: Arc<Mutex<Child>>,
     said: Arc<Mutex<Vec<u8>>>,
     listener: JoinHandle<()>,
+    kept: Option<TemporaryFile>,
+}
+
+/// A file that is removed when it is not needed any more.
+pub(super) struct TemporaryFile(pub(super) PathBuf);
+
+impl Drop for TemporaryFile {
+    fn drop(&mut self) {
+        // Somebody may have cleaned up.
+        let _ = fs::remove_file(&self.0);
+    }
 }
 
 impl Program {
@@ -148,12 +198,14 @@ impl Program {
                 thread::sleep(Duration::from_millis(2));
             }
         };
-        wait(&mut || !matches!(self.child.try_wait(), Ok(None)));
+        let child = || self.child.lock().unwrap_or_else(PoisonError::into_inner);
+        wait(&mut || !matches!(child().try_wait(), Ok(None)));
         // It may have ended by itself.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        let _ = child().kill();
+        let _ = child().wait();
         // A process that it left behind may hold the stream open for ever.
         wait(&mut || self.listener.is_finished());
+        self.kept = None;
     }
 }
 

@@ -1,14 +1,22 @@
 //! Addresses of stores that a daemon serves: `daemon`, `unix://SOCKET` and `ssh-ng://[USER@]HOST[:PORT]`, with Nix's parameters.
+//! `ssh://`, Nix's older protocol by `nix-store --serve`, is spoken as `ssh-ng://`: a host that has that program has `nix-daemon`, too.
 
 use std::collections::BTreeMap;
 use std::env;
+use std::fmt;
+use std::fs::OpenOptions;
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::process::Command;
 use std::str::FromStr;
+use std::time::Duration;
 
+use base64::prelude::{BASE64_STANDARD, Engine};
 use percent_encoding::percent_decode_str;
 
-use super::transport::Transport;
+use super::transport::{TemporaryFile, Transport};
+use crate::base32;
 use crate::error::{Error, Result};
 
 /// Where a daemon of this machine listens (`daemonSocketFile` of Nix).
@@ -40,6 +48,12 @@ pub struct SshAddress {
     pub remote_store: Option<String>,
     /// The daemon's program there (`remote-program`).
     pub remote_program: String,
+    /// The host's public key as OpenSSH writes it, type first; no other is accepted then (`base64-ssh-public-host-key`).
+    pub host_key: Option<String>,
+    /// How long connecting may take, where that is not what `ssh` is configured for.
+    pub connect_timeout: Option<Duration>,
+    /// Whether `ssh` asks nobody anything: for connections that are made while other work goes on.
+    pub batch: bool,
     /// Parameters that say nothing about the connection.
     pub other: BTreeMap<String, String>,
 }
@@ -70,8 +84,13 @@ impl FromStr for StoreUri {
                 false => Err(invalid("the socket's path is not absolute")),
             };
         }
-        let Some(authority) = address.strip_prefix("ssh-ng://") else {
-            return Err(invalid("only 'daemon', 'unix://' and 'ssh-ng://' are known"));
+        let (authority, is_older) = match (address.strip_prefix("ssh-ng://"), address.strip_prefix("ssh://"))
+        {
+            (Some(authority), _) => (authority, false),
+            (None, Some(authority)) => (authority, true),
+            (None, None) => {
+                return Err(invalid("only 'daemon', 'unix://', 'ssh-ng://' and 'ssh://' are known"));
+            }
         };
         let authority = decode(authority)?;
         let (host, port) = split_port(authority.trim_end_matches('/'));
@@ -89,13 +108,27 @@ impl FromStr for StoreUri {
             Some("true" | "1" | "yes") => true,
             Some(_) => return Err(invalid("'compress' is neither true nor false")),
         };
+        let host_key = match parameters.remove("base64-ssh-public-host-key") {
+            None => None,
+            Some(key) if key.is_empty() => None,
+            Some(key) => Some(decode_host_key(&key).ok_or_else(|| invalid("the host key is not base-64"))?),
+        };
+        let remote_program = parameters.remove("remote-program").unwrap_or_else(|| "nix-daemon".to_owned());
+        // The older protocol's program lies beside the one that is needed.
+        let remote_program = match remote_program.strip_suffix("nix-store") {
+            Some(directory) if is_older => format!("{directory}nix-daemon"),
+            _ => remote_program,
+        };
         Ok(StoreUri::Ssh(SshAddress {
             host: host.to_owned(),
             port,
             key: parameters.remove("ssh-key").filter(|key| !key.is_empty()).map(PathBuf::from),
             compress,
             remote_store: parameters.remove("remote-store").filter(|store| !store.is_empty()),
-            remote_program: parameters.remove("remote-program").unwrap_or_else(|| "nix-daemon".to_owned()),
+            remote_program,
+            host_key,
+            connect_timeout: None,
+            batch: false,
             other: parameters,
         }))
     }
@@ -121,19 +154,86 @@ impl StoreUri {
                 None => Transport::socket(SOCKET.as_ref()),
             },
             StoreUri::Unix(path) => Transport::socket(path),
-            StoreUri::Ssh(address) => {
-                Transport::program(format!("ssh-ng://{}", address.host), &mut address.command())
-            }
+            StoreUri::Ssh(address) => address.connect(),
         }
     }
 }
 
+impl fmt::Display for StoreUri {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StoreUri::Daemon => formatter.write_str("daemon"),
+            StoreUri::Unix(path) => write!(formatter, "unix://{}", path.display()),
+            StoreUri::Ssh(SshAddress { host, port: Some(port), .. }) => {
+                write!(formatter, "ssh-ng://{host}:{port}")
+            }
+            StoreUri::Ssh(SshAddress { host, port: None, .. }) => write!(formatter, "ssh-ng://{host}"),
+        }
+    }
+}
+
+/// A host's public key from base-64, one line.
+pub(super) fn decode_host_key(text: &str) -> Option<String> {
+    let key = BASE64_STANDARD.decode(text.trim()).ok()?;
+    let key = String::from_utf8(key).ok()?.trim().to_owned();
+    (!key.is_empty() && !key.contains('\n')).then_some(key)
+}
+
 impl SshAddress {
+    /// Connects.
+    ///
+    /// # Errors
+    /// [`Error::Connect`].
+    pub fn connect(&self) -> Result<Transport> {
+        let place = format!("ssh-ng://{}", self.host);
+        let mut command = self.command();
+        let Some(key) = &self.host_key else { return Transport::program(place, &mut command) };
+        let file = self.known_hosts(key)?;
+        command = self.command_with(&[
+            format!("-oUserKnownHostsFile={}", file.0.display()),
+            String::from("-oGlobalKnownHostsFile=none"),
+            String::from("-oStrictHostKeyChecking=yes"),
+        ]);
+        Ok(Transport::program(place, &mut command)?.keeping(file))
+    }
+
+    /// A file that knows this host's key and no other.
+    fn known_hosts(&self, key: &str) -> Result<TemporaryFile> {
+        let host = self.host.rsplit_once('@').map_or(self.host.as_str(), |(_, host)| host);
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        // A host at another port has its own entry (sshd(8), "SSH_KNOWN_HOSTS FILE FORMAT").
+        let line = match self.port {
+            Some(port) if port != 22 => format!("{host},[{host}]:{port} {key}\n"),
+            _ => format!("{host} {key}\n"),
+        };
+        let mut random = [0; 12];
+        getrandom::fill(&mut random)
+            .map_err(|error| Error::io("write to", &env::temp_dir(), io::Error::other(error)))?;
+        let path = env::temp_dir().join(format!("hostwright-known-host-{}", base32::encode(&random)));
+        let write = || {
+            let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
+            file.write_all(line.as_bytes())
+        };
+        write().map_err(|error| Error::io("write", &path, error))?;
+        Ok(TemporaryFile(path))
+    }
+
     /// The user's `ssh`, which reads the user's configuration and `NIX_SSHOPTS`.
     pub fn command(&self) -> Command {
+        self.command_with(&[])
+    }
+
+    fn command_with(&self, options: &[String]) -> Command {
         let mut command = Command::new("ssh");
         // Neither a display nor the agent is of use to a daemon.
-        command.args(["-x", "-a"]);
+        command.args(["-x", "-a"]).args(options);
+        if self.batch {
+            // A host that vanishes in the middle of a build is to be noticed, too.
+            command.args(["-oBatchMode=yes", "-oServerAliveInterval=20", "-oServerAliveCountMax=3"]);
+        }
+        if let Some(timeout) = self.connect_timeout {
+            command.arg(format!("-oConnectTimeout={}", timeout.as_secs().max(1)));
+        }
         if let Ok(options) = env::var("NIX_SSHOPTS") {
             command.args(options.split_whitespace());
         }
@@ -192,6 +292,9 @@ mod tests {
         assert_eq!(full.other, [("priority".to_owned(), "3".to_owned())].into());
         assert_eq!(ssh("ssh-ng://[::1]:22").port, Some(22));
         assert_eq!(ssh("ssh-ng://::1").host, "::1");
+        assert_eq!(ssh("ssh://host?remote-program=/opt/bin/nix-store").remote_program, "/opt/bin/nix-daemon");
+        let keyed = ssh("ssh-ng://host?base64-ssh-public-host-key=c3NoLWVkMjU1MTkgQUFBQQo=");
+        assert_eq!(keyed.host_key.as_deref(), Some("ssh-ed25519 AAAA"));
     }
 
     #[test]
@@ -205,6 +308,7 @@ mod tests {
             "ssh-ng://host:port",
             "ssh-ng://host?compress=perhaps",
             "ssh-ng://host?x",
+            "ssh-ng://host?base64-ssh-public-host-key=*",
             "ssh-ng://a b",
             "ssh-ng://host/path",
         ] {

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use crate::GRAPH;
 use crate::nix::{Nix, add_output, open};
+use crate::ssh::SshServer;
 use nix_store::daemon::{
     BuildMode, BuildStatus, CollectAction, CopyEvent, CopyOptions, DaemonOptions, DerivedPath, LogMessage,
     OutputNames, ProtocolVersion, Transport, copy_from_daemon, copy_to_daemon,
@@ -417,70 +418,17 @@ fn wait_for(condition: impl Fn() -> bool) {
     }
 }
 
-/// A process that serves a test and ends with it.
-struct Server(Child);
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// An SSH server of our own on this machine, for whoever has the key.
-struct SshServer {
-    _process: Server,
-    port: u16,
-}
-
-impl SshServer {
-    fn start(place: &Path, nix: &Nix) -> Self {
-        let run = |command: &mut Command| {
-            let output = command.output().unwrap();
-            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        };
-        for key in ["host", "user"] {
-            run(Command::new("ssh-keygen")
-                .args(["-q", "-t", "ed25519", "-N", "", "-f"])
-                .arg(place.join(key)));
-        }
-        // The program that the server runs for whoever logs in has Nix's store of this test.
-        let daemon = place.join("nix-daemon");
-        let script = format!(
-            "#!/bin/sh\nexport NIX_REMOTE='local?root={}' HOME='{}'\nexec nix-daemon \"$@\"\n",
-            nix.root().display(),
-            nix.path("home").display()
-        );
-        fs::write(&daemon, script).unwrap();
-        fs::set_permissions(&daemon, PermissionsExt::from_mode(0o755)).unwrap();
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let config = format!(
-            "Port {port}\nListenAddress 127.0.0.1\nHostKey {0}/host\nAuthorizedKeysFile {0}/user.pub\nStrictModes no\n\
-             UsePAM no\nPidFile none\nPasswordAuthentication no\n",
-            place.display()
-        );
-        fs::write(place.join("sshd_config"), config).unwrap();
-        // Where it separates its privileges, if it runs as root and the distribution's own server never ran.
-        let _ = fs::create_dir_all("/run/sshd");
-        let process = Command::new("/usr/sbin/sshd")
-            .args(["-D", "-e", "-f"])
-            .arg(place.join("sshd_config"))
-            .stderr(fs::File::create(place.join("sshd.log")).unwrap())
-            .spawn()
-            .unwrap_or_else(|error| {
-                panic!("cannot run sshd (Debian's package openssh-server has it): {error}")
-            });
-        let server = SshServer { _process: Server(process), port };
-        wait_for(|| std::net::TcpStream::connect(("127.0.0.1", port)).is_ok());
-        server
-    }
-}
-
 #[test]
 fn closures_are_copied_over_ssh() {
     let (here, there, back) = (Nix::new(), Nix::new(), Nix::new());
     let place = tempfile::tempdir().unwrap();
-    let server = SshServer::start(place.path(), &there);
+    // The program that the server runs for whoever logs in has Nix's store of this test.
+    let script = format!(
+        "export NIX_REMOTE='local?root={}' HOME='{}'; exec nix-daemon \"$@\"",
+        there.root().display(),
+        there.path("home").display()
+    );
+    let server = SshServer::start(place.path(), &script);
     // What a user has in ~/.ssh/config.
     let config = place.path().join("ssh_config");
     fs::write(
@@ -503,7 +451,7 @@ fn closures_are_copied_over_ssh() {
         let uri = format!(
             "ssh-ng://builder?compress=true&ssh-key={}&remote-program={}",
             key.display(),
-            place.path().join("nix-daemon").display()
+            server.daemon().display()
         );
         let nix_store::daemon::StoreUri::Ssh(address) = uri.parse().unwrap() else { panic!() };
         let mut command = address.command();

@@ -9,6 +9,7 @@ mod nix;
 mod optimisation;
 mod pure;
 mod signatures;
+mod ssh;
 mod stress;
 mod upkeep;
 
