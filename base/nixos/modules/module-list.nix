@@ -92,6 +92,7 @@
   ./services/web-servers/nginx
   ./system/activation/activation-script.nix
   ./system/activation/bootspec.nix
+  ./system/activation/packaged-services.nix
   ./system/activation/pre-switch-check.nix
   ./system/activation/specialisation.nix
   ./system/activation/switchable-system.nix

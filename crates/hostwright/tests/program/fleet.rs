@@ -58,10 +58,19 @@ impl Fleet {
         SHARED.get_or_init(|| Fleet::locked("sd-card")).clone()
     }
 
+    /// A host with variants of itself to switch to, in the same store.
+    pub fn switching() -> Fleet {
+        Fleet::locked_in("tests/program/fleets", "switching")
+    }
+
     fn locked(example: &str) -> Fleet {
+        Fleet::locked_in("../../examples", example)
+    }
+
+    fn locked_in(collection: &str, name: &str) -> Fleet {
         let place = Path::new(env!("CARGO_TARGET_TMPDIR"));
-        let fleet = Fleet { directory: place.join(example), store: place.join("store"), cache: None };
-        let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples").join(example);
+        let fleet = Fleet { directory: place.join(name), store: place.join("store"), cache: None };
+        let example = Path::new(env!("CARGO_MANIFEST_DIR")).join(collection).join(name);
         if fleet.directory.exists() {
             fs::remove_dir_all(&fleet.directory).unwrap();
         }

@@ -12,15 +12,21 @@ let
   script = pkgs.writeScript "pre-switch-checks" ''
     #!/bin/bash
     # pre-switch-checks RUNNING NEW ACTION: a failure of one keeps the host as it is.
+    running=$1
     incoming=$2
     action=$3
+    exec >&2
+    # Each check finds the new system and the action as NixOS hands them, too.
+    set -- "$incoming" "$action"
     ${lib.concatStringsSep "\n" (
       lib.mapAttrsToList (name: text: ''
-        if ! (
+        # Not in a condition, where bash would not leave at an error.
+        (
           set -eu
           ${text}
-        ); then
-          printf "pre-switch check %s failed\n" ${lib.escapeShellArg name} >&2
+        )
+        if [ $? -ne 0 ]; then
+          printf "Pre-switch check '%s' failed\n" ${lib.escapeShellArg name} >&2
           exit 1
         fi
       '') checks

@@ -5,320 +5,215 @@
 # makes this generation the running one, `switch` does both, `dry-activate` tells
 # what `test` would do, `check` only runs the checks that come before.
 #
-# Units that the generations have in common are left alone. What differs is
-# stopped, the new state is put in place, and what should run is started. The
-# exit status is NixOS's: 2 if the activation failed, 3 if systemd could not
-# reload its units, 4 if units failed.
+# The exit status is NixOS's: 2 if the activation failed, 3 if systemd could not
+# read its units, 4 if units failed, 100 if only a reboot brings this generation.
+# An interrupted switch is completed by the next one: what is there is compared with
+# what shall be, and what was stopped is on a list.
 use strict;
 use warnings;
+use Cwd qw(abs_path);
 use Fcntl qw(:flock);
 
-$| = 1;
-# Perl would exit with whatever errno holds.
-$SIG{__DIE__} = sub { print STDERR "switch-to-configuration: @_"; exit 1 };
+# The generation is where this program lies.
+my $system;
+
+BEGIN {
+    ($system) = abs_path($0) =~ m{^(.*)/bin/[^/]+$} or die "switch-to-configuration: this is no generation\n";
+    unshift @INC, "$system/lib/switch-to-configuration";
+}
+
+use Decisions;
+use FileSystems;
+use Manager;
+use Plan;
+use Programs;
+use UserManagers;
+use Usr;
 
 my $action = $ARGV[0] // "";
-die "usage: switch-to-configuration boot|switch|test|dry-activate|check\n"
-    unless $action =~ /^(?:boot|switch|test|dry-activate|check)$/ && @ARGV == 1;
+# Perl would exit with whatever errno holds.
+$SIG{__DIE__} = sub { print STDERR "switch-to-configuration: @_"; exit 1 };
+# A terminal that goes away does not end a switch; programs that it runs are as ever.
+$SIG{HUP} = $SIG{PIPE} = sub { };
+
+unless ($action =~ /^(?:boot|switch|test|dry-activate|check)$/ && @ARGV == 1) {
+    print STDERR "Usage: switch-to-configuration boot|switch|test|dry-activate|check\n";
+    exit 1;
+}
 
 $ENV{PATH} = "/usr/sbin:/usr/bin";
 $ENV{LC_ALL} = "C.UTF-8";
 $ENV{NIXOS_ACTION} = $action;
 
-sub readlink_all {
-    my ($path) = @_;
-    open my $output, "-|", "readlink", "-f", "--", $path or die "cannot run readlink: $!\n";
-    my $resolved = <$output> // "";
-    close $output;
-    chomp $resolved;
-    return $resolved;
-}
-
-sub read_text {
-    my ($path) = @_;
-    open my $file, "<", $path or return undef;
-    local $/;
-    my $text = <$file>;
-    close $file;
-    return $text;
-}
-
-my ($system) = readlink_all($0) =~ m{^(.*)/bin/[^/]+$};
-my $running = readlink_all("/run/current-system");
-
-die "this is not a host of this kind: there is no /etc/NIXOS\n" unless -e "/etc/NIXOS";
 die "only root can do that\n" unless $> == 0;
+die "this is not a host of this kind: /etc/os-release is not of its system\n"
+    unless -e "/etc/NIXOS" || same_distribution("/etc/os-release", "$system/etc/os-release");
 
 mkdir "/run/nixos", 0755;
 open my $lock, ">", "/run/nixos/switch-to-configuration.lock" or die "cannot make the lock: $!\n";
 flock $lock, LOCK_EX | LOCK_NB or die "another switch-to-configuration is running\n";
 
-unless ($ENV{NIXOS_NO_CHECK}) {
+my $running = abs_path("/run/current-system") // "";
+
+if (($ENV{NIXOS_NO_CHECK} // "") ne "1") {
     system("$system/pre-switch-checks", $running, $system, $action) == 0 or die "a check before the switch failed\n";
 }
 exit 0 if $action eq "check";
 
-if (($action eq "boot" || $action eq "switch") && -e "$system/bin/install-boot-entries") {
-    system("$system/bin/install-boot-entries", $system) == 0 or exit 1;
+if ($action eq "boot" || $action eq "switch") {
+    if (-e "$system/bin/install-boot-entries") {
+        system("$system/bin/install-boot-entries", $system) == 0 or exit 1;
+    } else {
+        print STDERR "Warning: do not know how to make this configuration bootable; please enable a boot loader.\n";
+    }
 }
+# Should the new generation hang the host, it is on the disk.
+system("sync", "-f", "/nix/store") if ($ENV{NIXOS_NO_SYNC} // "") ne "1" && $action ne "dry-activate";
 exit 0 if $action eq "boot";
 
-# Booting brings what a switch cannot.
-my ($ours, $theirs) = map { read_text("$_/init-interface-version") // "" } $system, $running;
-die "this generation needs a reboot: switch-to-configuration boot\n" if $theirs ne "" && $ours ne $theirs;
-
-sub is_true { return ($_[0] // "") =~ /^(?:1|true|yes|on)$/i }
-
-# Everything that systemd reads of a unit: { text, settings, programs }, or undef if
-# the generation does not have it.
-sub unit_of {
-    my ($generation, $unit) = @_;
-    my @names = ($unit);
-    push @names, "$1\@.$2" if $unit =~ /^([^@]+)@[^.]*\.([a-z]+)$/;
-    my @directories = ("$generation/etc/systemd/system", "$generation/usr/lib/systemd/system");
-    my ($main) = grep { -e $_ } map { my $name = $_; map { "$_/$name" } @directories } @names;
-    return undef unless defined $main && -f $main && -s $main;
-    my @files = ($main);
-    for my $name (@names) {
-        for my $directory (@directories) {
-            push @files, sort glob("\Q$directory/$name.d\E/*.conf");
-        }
-    }
-    my $text = join "\n", map { read_text($_) // "" } @files;
-    my (%settings, @programs);
-    for (split /\n/, $text) {
-        my ($name, $value) = /^\s*([A-Za-z-]+)\s*=\s*(.*?)\s*$/ or next;
-        $settings{$name} = $value;
-        if ($name =~ /^Exec/ && $value =~ m{^[-@:+!|]*(/\S+)}) {
-            my $program = $1;
-            # The path stays the same when a package changes; the file does not.
-            $program =~ s{^/(?:usr/)?(bin|sbin|lib|lib64|libexec)/}{$generation/usr/$1/} or next;
-            my ($device, $inode) = stat $program;
-            push @programs, "$device:$inode" if defined $inode;
-        }
-    }
-    my $reload = $settings{"X-Reload-Triggers"} // "";
-    $text =~ s/^X-Reload-Triggers=.*\n//mg;
-    return { text => $text, settings => \%settings, programs => join(" ", @programs), reload => $reload };
+my ($ours, $theirs) = map { read_text("$_/init-interface-version") } $system, $running;
+if ($theirs ne "" && $ours ne $theirs) {
+    print STDERR "the init of this generation is incompatible with the one that runs: it takes a reboot"
+        . " (switch-to-configuration boot)\n";
+    exit 100;
 }
 
-# Programs that hold sessions, or that everything else hangs on.
-my $never = qr/^(?:dbus|dbus-broker|systemd-logind|display-manager)\.service$|^(?:user|user-runtime-dir|getty|serial-getty|autovt)@/;
-
-my %active;
-for (`systemctl list-units --full --all --plain --no-legend`) {
-    my ($unit, undef, $state) = split;
-    $active{$unit} = 1 if defined $state && $state =~ /^(?:active|activating|reloading)$/;
-}
-my %failed_before = map { (split)[0] => 1 } `systemctl list-units --failed --plain --no-legend`;
-
-my (%stop, %start, %restart, %reload, %skip);
-
-# What a switch that was interrupted had still to do.
-for (["start", \%start], ["restart", \%restart], ["reload", \%reload]) {
-    my ($name, $list) = @$_;
-    $list->{$_} = 1 for split /\n/, read_text("/run/nixos/$name-list") // "";
-}
-
-sub changed_service {
-    my ($unit, $new) = @_;
-    my $settings = $new->{settings};
-    if ($unit =~ $never || is_true($settings->{RefuseManualStop}) || is_true($settings->{"X-OnlyManualStart"})) {
-        $skip{$unit} = 1;
-    } elsif (is_true($settings->{"X-ReloadIfChanged"})) {
-        $reload{$unit} = 1;
-    } elsif (defined $settings->{"X-RestartIfChanged"} && !is_true($settings->{"X-RestartIfChanged"})) {
-        $skip{$unit} = 1;
-    } elsif ($unit =~ /^systemd-/
-        || (defined $settings->{"X-StopIfChanged"} && !is_true($settings->{"X-StopIfChanged"}))) {
-        $restart{$unit} = 1;
-    } else {
-        $stop{$unit} = 1;
-        my @sockets = split " ", $settings->{Sockets} // ($unit =~ s/\.service$/.socket/r);
-        @sockets = grep { $active{$_} && unit_of($system, $_) } @sockets;
-        if (@sockets && !is_true($settings->{"X-NotSocketActivated"})) {
-            # Its sockets start it when somebody comes.
-            $stop{$_} = $start{$_} = 1 for @sockets;
-        } else {
-            $start{$unit} = 1;
-        }
-    }
-}
-
-for my $unit (sort keys %active) {
-    my $old = unit_of($running, $unit) // next;
-    my $new = unit_of($system, $unit);
-    my $is_gone = !defined $new;
-    if ($is_gone) {
-        my $stays = $old->{settings}{"X-StopOnRemoval"};
-        $stop{$unit} = 1 if (!defined $stays || is_true($stays)) && $unit !~ $never;
-        next;
-    }
-    if ($unit =~ /\.target$/) {
-        # Starting a target again starts what has newly come to it.
-        $start{$unit} = 1
-            unless is_true($new->{settings}{RefuseManualStart}) || is_true($new->{settings}{"X-OnlyManualStart"});
-        $stop{$unit} = 1 if is_true($new->{settings}{"X-StopOnReconfiguration"});
-        next;
-    }
-    if ($old->{text} ne $new->{text} || $old->{programs} ne $new->{programs}) {
-        if ($unit =~ /\.service$/) {
-            changed_service($unit, $new);
-        } elsif ($unit =~ /\.mount$/) {
-            $reload{$unit} = 1;
-        } elsif ($unit =~ /\.socket$/) {
-            my $service = $new->{settings}{Service} // ($unit =~ s/\.socket$/.service/r);
-            $stop{$unit} = $start{$unit} = 1;
-            $stop{$service} = 1 if $active{$service};
-        } elsif ($unit =~ /\.(?:timer|automount|swap)$/) {
-            $stop{$unit} = $start{$unit} = 1;
-        }
-    } elsif ($old->{reload} ne $new->{reload}) {
-        $reload{$unit} = 1;
-    }
-}
-
-# Mounts of fstab are units that a generator makes.
-sub mounts_of {
-    my ($generation) = @_;
-    my %mounts;
-    for (split /\n/, read_text("$generation/etc/fstab") // "") {
-        next if /^\s*(?:#|$)/;
-        my ($device, $place, $type, $options) = split;
-        next if $type eq "swap" || $place =~ m{^/(?:|nix|nix/store|usr)$};
-        $place =~ s/\\(\d{3})/chr oct $1/ge;
-        $mounts{$place} = [ $device, $type, $options ];
-    }
-    return \%mounts;
-}
-
-sub unit_name {
-    open my $output, "-|", "systemd-escape", "--path", "--suffix=mount", "--", $_[0] or return "";
-    my $name = <$output> // "";
-    close $output;
-    chomp $name;
-    return $name;
-}
-
-my ($mounted, $wanted) = (mounts_of($running), mounts_of($system));
-for my $place (sort keys %$mounted) {
-    my $unit = unit_name($place);
-    next unless $active{$unit};
-    my ($old, $new) = ($mounted->{$place}, $wanted->{$place});
-    if (!$new) {
-        $stop{$unit} = 1;
-    } elsif ($old->[0] ne $new->[0] || $old->[1] ne $new->[1]) {
-        $stop{$unit} = $start{$unit} = 1;
-    } elsif ($old->[2] ne $new->[2]) {
-        $reload{$unit} = 1;
-    }
-}
-
-sub report {
-    my ($what, $units) = @_;
-    my @names = sort grep { $_ !~ /\.target$/ } keys %$units;
-    print "$what the following units: ", join(", ", @names), "\n" if @names;
-}
-
-# Activation scripts ask for restarts by these files, a unit a line.
-sub asked_by_activation {
-    my ($prefix) = @_;
-    for (["restart", \%restart], ["reload", \%reload]) {
-        my ($what, $list) = @$_;
-        my $file = "/run/nixos/$prefix-$what-list";
-        for my $unit (grep { $_ ne "" } split /\n/, read_text($file) // "") {
-            $list->{$unit} = 1 unless $stop{$unit};
-        }
-        unlink $file;
-    }
-}
+my $programs = Programs->new("$system/usr");
+my $has_changed = sub { $programs->have_changed(@_) };
+my $manager = Manager->of_host;
+my $before = $manager->active;
+my $plan = Plan->new("/run/nixos");
+my $decisions = Decisions->new(
+    units => $before,
+    old => ["/etc/systemd/system", "/usr/lib/systemd/system"],
+    new => ["$system/etc/systemd/system", "$system/usr/lib/systemd/system"],
+    fragments => ["/etc/systemd/system", "/usr/lib/systemd/system"],
+    programs => $has_changed,
+);
+$decisions->decide($plan);
+my @old_swaps = FileSystems::decide($plan, "/etc/fstab", "$system/etc/fstab");
+my @users = UserManagers::plan($system, $has_changed);
+my $new_manager = $programs->differs("/usr/lib/systemd/systemd", "/proc/1/exe")
+    || read_text("/etc/systemd/system.conf") ne read_text("$system/etc/systemd/system.conf");
 
 if ($action eq "dry-activate") {
-    report("would stop", \%stop);
-    report("would NOT restart", \%skip);
-    print "would activate the configuration...\n";
-    system("$system/dry-activate");
-    asked_by_activation("dry-activation");
-    report("would restart", \%restart);
-    report("would reload", \%reload);
-    report("would start", \%start);
+    print STDERR "would stop swap device: $_\n" for @old_swaps;
+    $plan->tell(stop => "would stop the following units");
+    $plan->tell(skip => "would NOT stop the following changed units");
+    print STDERR "would activate the configuration...\n";
+    system("$system/dry-activate", $system);
+    $decisions->asked($plan, map { taken("/run/nixos/dry-activation-$_-list") } qw(restart reload));
+    print STDERR "would restart systemd\n" if $new_manager;
+    $plan->tell(reload => "would reload the following units");
+    $plan->tell(restart => "would restart the following units");
+    $plan->tell(start => "would start the following units");
+    UserManagers::tell_what_would_be($_) for @users;
     exit 0;
 }
 
-sub remember {
-    for (["start", \%start], ["restart", \%restart], ["reload", \%reload]) {
-        my ($name, $list) = @$_;
-        open my $file, ">", "/run/nixos/$name-list" or next;
-        print $file "$_\n" for sort keys %$list;
-        close $file;
-    }
-}
-
-sub systemctl {
-    my ($verb, @units) = @_;
-    return 1 unless @units;
-    return system("systemctl", $verb, "--", @units) == 0;
-}
-
 my $status = 0;
-remember();
+$plan->keep;
 
-if (%stop) {
-    report("stopping", \%stop);
-    systemctl("stop", sort keys %stop) or $status = 4;
+for (@old_swaps) {
+    print STDERR "stopping swap device: $_\n";
+    system("swapoff", $_);
 }
-report("NOT restarting", \%skip);
+$plan->tell(stop => "stopping the following units");
+$manager->on_units(stop => $plan->names("stop")) or $status = 4;
+$plan->tell(skip => "NOT restarting the following changed units");
 
-if (readlink_all("$running/usr") ne readlink_all("$system/usr")) {
-    # A mount over the old /usr; programs that run keep the files they have open.
-    my $usr = readlink_all("$system/usr");
-    system("mount", "--bind", $usr, "/usr") == 0 or die "cannot put $usr in place\n";
-    system("mount", "-o", "remount,bind,ro,nodev", "/usr");
+Usr::put_in_place(abs_path("$system/usr"));
+
+print STDERR "activating the configuration...\n";
+if (system("$system/activate", $system) != 0) {
+    print STDERR "the activation failed\n";
+    $status = 2;
 }
+my @asked = map { "/run/nixos/activation-$_-list" } qw(restart reload);
+$decisions->asked($plan, map { [ Plan::lines_of($_) ] } @asked);
+$plan->keep;
+unlink @asked;
 
-print "activating the configuration...\n";
-system("$system/activate") == 0 or $status = 2;
-asked_by_activation("activation");
-
-my @manager = map { join ":", (stat "$_/usr/lib/systemd/systemd")[0, 1] } $running, $system;
-system("systemctl", $manager[0] eq $manager[1] ? "daemon-reload" : "daemon-reexec") == 0 or $status = 3;
-system("systemctl reset-failed >/dev/null 2>&1");
-
-# systemd-tmpfiles(8): 65 and 73 tell of lines that could not be carried out.
-system("systemd-tmpfiles", "--create", "--remove", "--exclude-prefix=/dev");
-
-if (%reload) {
-    report("reloading", \%reload);
-    systemctl("reload", sort keys %reload) or $status = 4;
+if ($new_manager) {
+    print STDERR "restarting systemd...\n";
+    $manager->run("daemon-reexec") or $status = 3;
 }
-if (%restart) {
-    report("restarting", \%restart);
-    systemctl("restart", sort keys %restart) or $status = 4;
-}
-report("starting", \%start);
-systemctl("start", sort keys %start) or $status = 4;
-unlink map { "/run/nixos/$_-list" } "start", "restart", "reload";
+$manager->run("reset-failed");
+$manager->run("daemon-reload") or $status = 3;
 
-# Managers of users who are logged in know the new units too.
-for (`loginctl list-users --no-legend`) {
-    my (undef, $user) = split;
-    next unless defined $user && $user =~ /^[a-z_][a-z0-9_.-]*$/;
-    system("systemctl", "--user", "--machine=$user\@.host", "--quiet", "daemon-reload");
-    system("systemctl", "--user", "--machine=$user\@.host", "--quiet", "start", "nixos-activation.service")
-        if -e "$system/etc/systemd/user/nixos-activation.service";
+for my $user (@users) {
+    next if UserManagers::carry_out($user, $system);
+    print STDERR "warning: user activation for $user->{name} failed\n";
+    $status = 4;
 }
 
-my (@new, @failed);
-for (`systemctl list-units --full --all --plain --no-legend`) {
-    my ($unit, undef, $state, $sub) = split;
-    next unless defined $sub;
-    push @failed, $unit if $state eq "failed" || $sub eq "auto-restart";
-    push @new, $unit if $state eq "active" && !$active{$unit} && !$start{$unit} && $unit =~ /\.(?:service|socket|timer)$/;
+# What comes before sysinit.target has no other occasion to run again, and the rest
+# is to find it done.
+print STDERR "restarting sysinit-reactivation.target\n";
+$manager->on_units(restart => "sysinit-reactivation.target") or $status = 4;
+
+look_again();
+for (["reload", "reloading"], ["restart", "restarting"], ["start", "starting"]) {
+    my ($list, $what) = @$_;
+    $plan->tell($list => "$what the following units");
+    $manager->on_units($list => $plan->names($list)) or $status = 4;
+    $plan->done($list);
 }
-print "the following new units were started: ", join(", ", sort @new), "\n" if @new;
+
+my $after = $manager->settled;
+my @failed = Plan::in_order(grep { Manager::has_failed($after->{$_}) } keys %$after);
+my @new = Plan::in_order(
+    grep { !$before->{$_} && !Manager::has_failed($after->{$_}) && !/\.(?:scope|device)$/ } keys %$after
+);
+print STDERR "the following new units were started: ", join(", ", @new), "\n" if @new;
 if (@failed) {
-    print STDERR "warning: the following units failed: ", join(", ", sort @failed), "\n";
-    system("systemctl", "status", "--no-pager", "--full", "--", $_) for grep { !$failed_before{$_} } @failed;
+    print STDERR "warning: the following units failed: ", join(", ", @failed), "\n";
+    open STDOUT, ">&", \*STDERR;
+    $manager->run("status", "--no-pager", "--full", "--", @failed);
     $status = 4;
 }
 exit $status;
+
+# What the units are now, after others were stopped and systemd has read them anew.
+sub look_again {
+    my %names = map { $_ => 1 } map { $plan->names($_) } qw(reload restart start);
+    return unless %names;
+    my $units = $manager->show(sort keys %names);
+    for my $name (keys %names) {
+        my $unit = $units->{$name} // next;
+        if ($unit->{LoadState} eq "not-found") {
+            # An interrupted switch to another generation wanted it.
+            $plan->remove($_ => $name) for qw(reload restart start);
+        } elsif ($plan->has(reload => $name) && $unit->{ActiveState} !~ /^(?:active|activating|reloading)$/) {
+            # It was stopped with what it needs: a reload would fail.
+            $plan->remove(reload => $name);
+            my $new = UnitFile::read_unit($decisions->{new}, $name);
+            $plan->add(start => $name)
+                if defined $new && !UnitFile::is_set($new, "Unit", "RefuseManualStart", 0)
+                && !UnitFile::is_set($new, "Unit", "X-OnlyManualStart", 0);
+        }
+    }
+    $plan->keep;
+}
+
+# The lines of a file, which is then gone.
+sub taken {
+    my ($path) = @_;
+    my @lines = grep { $_ ne "" } Plan::lines_of($path);
+    unlink $path;
+    return \@lines;
+}
+
+sub read_text {
+    my ($path) = @_;
+    open my $file, "<", $path or return "";
+    local $/;
+    my $text = <$file>;
+    close $file;
+    return $text // "";
+}
+
+sub same_distribution {
+    my ($one, $other) = map { read_text($_) =~ /^ID=(.*)$/m ? $1 : undef } @_;
+    return defined $one && defined $other && $one eq $other;
+}

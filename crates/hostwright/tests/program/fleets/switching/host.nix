@@ -1,0 +1,40 @@
+# As little as boots and answers on SSH.
+{
+  nixpkgs.hostPlatform = "x86_64-linux";
+  networking.hostName = "switcher";
+  system.stateVersion = "25.11";
+
+  boot.kernelParams = [ "console=ttyS0,115200n8" ];
+  boot.loader.systemd-boot = {
+    enable = true;
+    configurationLimit = 3;
+  };
+  boot.loader.timeout = 0;
+
+  fileSystems."/" = {
+    device = "/dev/disk/by-label/nixos";
+    fsType = "ext4";
+  };
+  fileSystems."/boot" = {
+    device = "/dev/disk/by-label/ESP";
+    fsType = "vfat";
+    options = [ "umask=0077" ];
+  };
+
+  services.openssh = {
+    enable = true;
+    hostKeys = [
+      {
+        type = "ed25519";
+        path = "/etc/ssh/ssh_host_ed25519_key";
+      }
+    ];
+  };
+
+  # Its manager runs without a login.
+  users.users.lingers = {
+    isNormalUser = true;
+    uid = 1001;
+    linger = true;
+  };
+}
