@@ -453,8 +453,17 @@ Examples:
                                                  another setting for the same copy")]
 pub struct ImageArguments {
     /// The host
-    #[arg(value_name = "FLAKE#HOST", required_unless_present = "patch")]
+    #[arg(value_name = "FLAKE#HOST", required_unless_present_any = ["patch", "toplevel"])]
     pub installable: Option<String>,
+    /// Make an SD card of a NixOS system that is in the store, whoever built it, as nixpkgs lays cards out; -o names the directory
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["installable", "patch", "for_machine", "no_link"], value_hint = ValueHint::DirPath)]
+    pub toplevel: Option<PathBuf>,
+    /// With --toplevel: a path of the store with what the board's firmware reads
+    #[arg(long, value_name = "PATH", requires = "toplevel", value_hint = ValueHint::DirPath)]
+    pub firmware: Option<PathBuf>,
+    /// With --toplevel: how the image is compressed
+    #[arg(long, value_name = "KIND", requires = "toplevel", default_value = "zstd", value_parser = ["none", "zstd", "xz"])]
+    pub compression: String,
     /// The kind of image: raw-efi, qcow2, or another variant that the host's system.build.images has
     #[arg(long, visible_alias = "image-variant", value_name = "FORMAT", default_value = "raw-efi")]
     pub format: String,

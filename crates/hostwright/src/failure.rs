@@ -400,6 +400,9 @@ fn install_status(error: &install::Error) -> Status {
         | Error::NotPersonal { .. } => Status::Usage,
         Error::InvalidImage { .. } | Error::WrongChecksum { .. } | Error::Corrupt { .. } => Status::Integrity,
         Error::Read { .. } | Error::Write { .. } | Error::Image(_) => Status::FileSystem,
+        Error::InvalidBmc { .. } => Status::Usage,
+        Error::Unreachable { .. } => Status::Network,
+        Error::Bmc { .. } | Error::NotStarted { .. } => Status::Host,
         Error::Cancelled { .. } => Status::Interrupted,
     }
 }

@@ -86,6 +86,14 @@ pub enum Error {
         /// The logical store path.
         path: String,
     },
+    /// A store path that is to be booted and is no NixOS system.
+    #[error("'{path}' is no toplevel of NixOS: it has no '{missing}'")]
+    NotAToplevel {
+        /// The logical store path.
+        path: String,
+        /// What every toplevel has.
+        missing: String,
+    },
     /// Symbolic links that never end.
     #[error("too many symbolic links on the way to '{path}'")]
     TooManyLinks {

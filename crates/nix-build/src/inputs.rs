@@ -70,6 +70,12 @@ impl Inputs {
         }
     }
 
+    /// The logical path of a file of the store; `None` for one that lies elsewhere.
+    pub(crate) fn logical(&self, real: &Path) -> Option<String> {
+        let below = real.strip_prefix(&self.real_store).ok()?;
+        Some(format!("{}/{}", self.store_dir.as_str(), below.to_str()?))
+    }
+
     /// Reads the text of a store path (not of something below one) that must be an input.
     pub fn parse(&self, path: &str) -> Result<StorePath> {
         let parsed = self

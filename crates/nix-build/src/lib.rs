@@ -19,8 +19,10 @@ pub mod kernel;
 pub mod realise;
 pub mod remote;
 pub mod sandbox;
+mod toplevel_card;
 pub mod tree;
 
 pub use cancellation::Cancellation;
 pub use error::{Error, PackageConflict, Result};
 pub use inputs::{Inputs, Resolved};
+pub use toplevel_card::ToplevelCard;

@@ -15,6 +15,7 @@ Examples:
   hostwright flash .#card --to /dev/mmcblk0 --yes              make the image of a host and write it
   hostwright flash card.img.xz --to /dev/sda --hostname kitchen --authorized-key ~/.ssh/id_ed25519.pub
   hostwright flash card.img --to /dev/nvme0n1 --named Samsung_SSD_970_S4EVN   a disk that is not a removable one
+  hostwright flash card.img.xz --bmc turingpi://turingpi.local/3 --bmc-password-file pw --ssh node3.local:22
 
 The plan is shown before anything is written. Disks of the running system are never written.")]
 pub struct FlashArguments {
@@ -22,11 +23,26 @@ pub struct FlashArguments {
     #[arg(value_name = "IMAGE|FLAKE#HOST", required_unless_present = "list", value_hint = ValueHint::FilePath)]
     pub image: Option<String>,
     /// The disk to write: a device node, a link to one in /dev/disk, or a file that stands for a card
-    #[arg(long, value_name = "DISK", value_hint = ValueHint::FilePath, required_unless_present = "list")]
+    #[arg(long, value_name = "DISK", value_hint = ValueHint::FilePath, required_unless_present_any = ["list", "bmc"])]
     pub to: Option<PathBuf>,
     /// The full name of the disk, for one that is not removable or is mounted; --list shows it
     #[arg(long, value_name = "NAME", requires = "to")]
     pub named: Option<String>,
+    /// Write to a node of a board instead, through its controller: turingpi://[USER@]HOST[:PORT]/NODE, with NODE from 1 to 4
+    #[arg(long, value_name = "URL", conflicts_with_all = ["to", "named", "list"], help_heading = "Boards")]
+    pub bmc: Option<String>,
+    /// The file with the controller's password [default: $HOSTWRIGHT_BMC_PASSWORD]
+    #[arg(long, value_name = "FILE", requires = "bmc", value_hint = ValueHint::FilePath, help_heading = "Boards")]
+    pub bmc_password_file: Option<PathBuf>,
+    /// The SHA-256 of the controller's certificate; without it, it is shown and asked for
+    #[arg(long, value_name = "SHA256", requires = "bmc", help_heading = "Boards")]
+    pub bmc_fingerprint: Option<String>,
+    /// Where the node will answer, HOST:22, to wait for that; without it, its console is watched for a login
+    #[arg(long, value_name = "HOST:PORT", requires = "bmc", help_heading = "Boards")]
+    pub ssh: Option<String>,
+    /// Leave the node switched off
+    #[arg(long, requires = "bmc", conflicts_with = "ssh", help_heading = "Boards")]
+    pub no_start: bool,
     /// Show the removable disks and what is on them
     #[arg(long, conflicts_with_all = ["image", "to"])]
     pub list: bool,

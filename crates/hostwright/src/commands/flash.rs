@@ -7,12 +7,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use install::device::{Disk, Places, Use, find, list};
-use install::flash::{FlashPlan, ImageSummary, Phase, Progress, RunOptions};
-use install::personal::PersonalImage;
+use install::flash::{FlashPlan, ImageSummary, Patch, Phase, Progress, RunOptions};
+use install::personal::{Personal, PersonalImage};
 use install::source::ImageFile;
 use serde_json::{Value, json};
 
-use super::{Session, image, personal};
+use super::{Session, flash_node, image, personal};
 use crate::arguments::FlashArguments;
 use crate::failure::Failure;
 use crate::output;
@@ -23,19 +23,22 @@ pub fn run(session: &Session, arguments: &FlashArguments) -> Result<(), Failure>
     if arguments.list {
         return show_disks(&list(&places)?, arguments);
     }
-    // The parser wants both.
-    let (Some(image), Some(to)) = (&arguments.image, &arguments.to) else { return Ok(()) };
+    let Some(image) = &arguments.image else { return Ok(()) };
     let settings = personal::read(&arguments.personal)?;
+    if let Some(board) = &arguments.bmc {
+        let source = image_file(session, arguments, image)?;
+        let patches = patches(&source, &settings)?;
+        return flash_node::run(session, arguments, board, &source, &patches);
+    }
+    // The parser wants one of the two.
+    let Some(to) = &arguments.to else { return Ok(()) };
     // What is wrong with the disk is said before an image is made.
     let directory = &session.configuration.working_directory;
     let disk = find(&places, &directory.join(to))?;
     let unknown = ImageSummary { name: image.clone(), size: None, has_checksum: false };
     FlashPlan::new(unknown, disk.clone(), arguments.named.as_deref())?;
     let source = image_file(session, arguments, image)?;
-    let patches = match settings.is_empty() {
-        true => Vec::new(),
-        false => vec![PersonalImage::find(&source)?.patch(&settings)?],
-    };
+    let patches = patches(&source, &settings)?;
     let plan = FlashPlan::new(ImageSummary::from(&source), disk, arguments.named.as_deref())?;
     confirm(session, arguments, &plan, &settings.needed())?;
 
@@ -80,6 +83,14 @@ pub fn run(session: &Session, arguments: &FlashArguments) -> Result<(), Failure>
     Ok(())
 }
 
+/// What of the image is replaced.
+fn patches(source: &ImageFile, settings: &Personal) -> Result<Vec<Patch>, Failure> {
+    if settings.is_empty() {
+        return Ok(Vec::new());
+    }
+    Ok(vec![PersonalImage::find(source)?.patch(settings)?])
+}
+
 /// The file that was named, or the image of the host that was.
 fn image_file(session: &Session, arguments: &FlashArguments, named: &str) -> Result<ImageFile, Failure> {
     let path = session.configuration.working_directory.join(named);
@@ -105,13 +116,18 @@ fn confirm(
         text.push_str(&format!("give it its own {}\n", settings.join(", ")));
     }
     session.progress.say(text.trim_end());
+    ask(arguments, "Write it?")
+}
+
+/// Asks somebody, unless it was agreed to before.
+pub fn ask(arguments: &FlashArguments, question: &str) -> Result<(), Failure> {
     if arguments.yes {
         return Ok(());
     }
     if !io::stdin().is_terminal() {
         return Err(Failure::Usage("nobody is there to agree to this plan: say --yes".to_owned()));
     }
-    eprint!("Write it? [y/N] ");
+    eprint!("{question} [y/N] ");
     let mut answer = String::new();
     io::stderr()
         .flush()

@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 
 use install::personal::{Personal, PersonalImage, copy_sparse, patch};
 use install::source::{Compression, ImageFile};
+use nix_build::builders::Compression as CardCompression;
 use nix_flake::Installable;
 use nix_store::StoreDir;
-use nix_store::StorePath;
 use nix_store::local::RootTarget;
+use nix_store::{LocalStore, StorePath, StoreRoot};
 use serde_json::json;
 
 use super::{Session, personal};
@@ -15,7 +16,7 @@ use crate::arguments::ImageArguments;
 use crate::failure::Failure;
 use crate::output;
 use crate::stages::packages::Fleet;
-use crate::stages::{evaluate, image, realise};
+use crate::stages::{evaluate, image, realise, stored_card};
 
 /// An image in the store.
 pub struct BuiltImage {
@@ -31,7 +32,10 @@ pub fn run(session: &Session, arguments: &ImageArguments) -> Result<(), Failure>
     if let Some(file) = &arguments.patch {
         return patch_file(session, arguments, file, &settings);
     }
-    // The parser wants one of the two.
+    if let Some(toplevel) = &arguments.toplevel {
+        return toplevel_card(session, arguments, toplevel);
+    }
+    // The parser wants one of the three.
     let Some(installable) = &arguments.installable else { return Ok(()) };
     let copy = match &arguments.for_machine {
         Some(name) => {
@@ -144,6 +148,36 @@ fn patch_file(
     patch(&real, &PersonalImage::find(&image)?.patch(settings)?)?;
     if arguments.json {
         output::json(&json!({ "file": file, "size": image.file_size() }))
+    } else {
+        output::line(&file.display().to_string())
+    }
+}
+
+/// Makes a card of a system that is in the store.
+fn toplevel_card(session: &Session, arguments: &ImageArguments, toplevel: &Path) -> Result<(), Failure> {
+    if !matches!(arguments.format.as_str(), "sd-card" | "sd-aarch64") {
+        return Err(Failure::Usage(format!(
+            "of a toplevel only a card can be made, not '{}': say --format sd-card",
+            arguments.format
+        )));
+    }
+    let output = session.configuration.working_directory.join(&arguments.out_link);
+    if output.symlink_metadata().is_ok() {
+        let source = std::io::Error::from(std::io::ErrorKind::AlreadyExists);
+        return Err(Failure::File { action: "create", path: output, source });
+    }
+    let store = LocalStore::open(StoreRoot::new(&session.configuration.store_root))?;
+    let compression = match arguments.compression.as_str() {
+        "none" => None,
+        "xz" => Some(CardCompression::Xz),
+        _ => Some(CardCompression::Zstd),
+    };
+    let wanted = stored_card::CardWanted { toplevel, firmware: arguments.firmware.as_deref(), compression };
+    let file = stored_card::make(session, &store, &wanted, &output)?;
+    if arguments.json {
+        let failed = |source| Failure::File { action: "read", path: file.clone(), source };
+        let size = std::fs::metadata(&file).map_err(failed)?.len();
+        output::json(&json!({ "path": toplevel, "format": arguments.format, "file": file, "size": size }))
     } else {
         output::line(&file.display().to_string())
     }

@@ -10,6 +10,7 @@ pub mod eval;
 mod exec;
 mod flake;
 mod flash;
+mod flash_node;
 mod gc;
 mod generations;
 mod image;

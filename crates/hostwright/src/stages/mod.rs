@@ -12,5 +12,6 @@ pub mod image;
 pub mod packages;
 pub mod realise;
 mod requests;
+pub mod stored_card;
 mod substituter;
 pub mod world;

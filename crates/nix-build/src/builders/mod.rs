@@ -25,7 +25,9 @@ pub use attributes::{Attributes, parse_attributes};
 pub use buildenv::BuildEnv;
 pub use concat_files::{ConcatFiles, ConcatSource, SuffixedFiles};
 pub use context::{Context, Log, Network, Silent};
-pub use disk_image::{DiskImage, FileSystemName, ImageFormat, Partition, PartitionTable, Purpose};
+pub use disk_image::{
+    Compression, DiskImage, FileSystemName, ImageFormat, Partition, PartitionTable, Purpose,
+};
 pub use entry::Entry;
 pub use fetchurl::FetchUrl;
 pub use make_initrd::{Compressor, KernelModules, MakeInitrd};
