@@ -6,9 +6,11 @@
 //! 2. [`index`]: the paragraphs of `Packages` files become an [`Index`] of what is offered for an architecture.
 //! 3. [`mod@solve`]: an [`Environment`] of names becomes a set of packages that go together.
 //! 4. [`locking`] makes the [`Lock`] of all environments of a fleet; [`lock`] is its file format.
-//! 5. [`deb`]: a downloaded package becomes a directory.
+//! 5. [`mod@changes`] says what another lock would change on a host.
+//! 6. [`deb`]: a downloaded package becomes a directory.
 
 pub mod archive;
+pub mod changes;
 pub mod control;
 pub mod deb;
 pub mod dependency;
@@ -24,6 +26,7 @@ mod suggest;
 pub mod version;
 
 pub use archive::{Archive, Fetch, Freshness, Keyring, Release, Repository, RepositoryOptions, Sources};
+pub use changes::{PackageChange, SECURITY, changes};
 pub use deb::{DebError, UnpackOptions, UnpackedDeb, unpack, unpack_file};
 pub use error::{Error, Result};
 pub use index::{Index, IndexBuilder, Package};

@@ -4,6 +4,7 @@ mod cache;
 mod deploy;
 mod flake;
 mod flash;
+mod packages;
 mod store;
 
 use std::ffi::OsString;
@@ -23,6 +24,7 @@ pub use flake::{
     FlakeCheckArguments, FlakeCommand, FlakeCommandArguments, FlakeMetadataArguments, FlakeShowArguments,
 };
 pub use flash::{FlashArguments, PersonalArguments};
+pub use packages::{OptionsArguments, PackagesArguments, UpdateArguments};
 pub use store::{
     GcArguments, StoreCommand, StoreCommandArguments, StoreDeleteArguments, StoreInfoArguments,
     StoreOptimiseArguments, StoreRootsArguments, StoreVerifyArguments,
@@ -240,6 +242,12 @@ pub enum TimingsFormat {
 pub enum Command {
     /// Pin the packages of a fleet's hosts in debian.lock
     Lock(LockArguments),
+    /// Pin the newest packages, and show what changes on which host
+    Update(UpdateArguments),
+    /// Look for options of hosts
+    Options(OptionsArguments),
+    /// Look for packages of the archive
+    Packages(PackagesArguments),
     /// Evaluate an attribute of a flake, a file or an expression
     Eval(EvalArguments),
     /// Look around in flakes and files, one expression after the other
@@ -294,13 +302,17 @@ pub enum Command {
 #[command(after_help = "\
 Examples:
   hostwright lock                 the flake in this directory
+  hostwright lock --check         fail if debian.lock is not what the hosts need; for CI
   hostwright lock ./fleet --mirror http://mirror.example/debian
 
-Versions that are pinned already are kept where they still fit. Remove debian.lock to take the newest of all.")]
+Versions that are pinned already are kept where they still fit. 'hostwright update' takes the newest of all.")]
 pub struct LockArguments {
     /// The flake
     #[arg(value_name = "FLAKE", default_value = ".", value_hint = ValueHint::DirPath)]
     pub flake: String,
+    /// Write nothing, and fail if debian.lock is not what the hosts need
+    #[arg(long)]
+    pub check: bool,
     /// Print what was pinned as JSON: {"path", "written", "packages": {ARCHITECTURE: count}}
     #[arg(long)]
     pub json: bool,

@@ -83,6 +83,21 @@ pub enum Failure {
         #[source]
         source: serde_json::Error,
     },
+    /// Options and their records do not go together: the base is another one than this program's.
+    #[error("the records of options cannot be read or written")]
+    OptionRecords {
+        /// What is wrong.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// `lock --check` found the lock to be another one.
+    #[error("{} is not what the hosts need; 'hostwright lock' changes:\n{changes}", .file.display())]
+    LockOutdated {
+        /// The lock.
+        file: PathBuf,
+        /// What changes, one a line.
+        changes: String,
+    },
     /// A flake that has no packages to pin.
     #[error("the flake in {} does not use hostwright:debian, so it has no packages to pin", .flake.display())]
     NothingToLock {
@@ -254,8 +269,8 @@ impl Failure {
             Failure::Flake(error) => flake_status(error),
             Failure::Evaluation { error } => evaluation_status(error),
             Failure::Debian(error) => debian_status(error),
-            Failure::MissingPackage { .. } => Status::Resolution,
-            Failure::MalformedRequest { .. } => Status::Internal,
+            Failure::MissingPackage { .. } | Failure::LockOutdated { .. } => Status::Resolution,
+            Failure::MalformedRequest { .. } | Failure::OptionRecords { .. } => Status::Internal,
             Failure::NothingToLock { .. } => Status::Usage,
             Failure::Build(error) => build_status(error),
             Failure::Offline { .. } => Status::Network,

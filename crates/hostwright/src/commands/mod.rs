@@ -18,12 +18,15 @@ mod lock;
 mod log;
 mod logs;
 mod man;
+mod options;
+mod packages;
 mod personal;
 mod repl;
 mod rollback;
 mod ssh;
 mod status;
 mod store;
+mod update;
 mod vm;
 
 use std::collections::BTreeMap;
@@ -124,6 +127,9 @@ fn dispatch(arguments: Arguments) -> Result<ExitCode, Failure> {
     let result = match &command {
         Command::Completions(_) | Command::Man => Ok(ExitCode::SUCCESS),
         Command::Lock(arguments) => lock::run(&session, arguments).map(|()| ExitCode::SUCCESS),
+        Command::Update(arguments) => update::run(&session, arguments).map(|()| ExitCode::SUCCESS),
+        Command::Options(arguments) => options::run(&session, arguments).map(|()| ExitCode::SUCCESS),
+        Command::Packages(arguments) => packages::run(&session, arguments).map(|()| ExitCode::SUCCESS),
         Command::Eval(arguments) => eval::run(&session, arguments).map(|()| ExitCode::SUCCESS),
         Command::Repl(arguments) => repl::run(&session, arguments).map(|()| ExitCode::SUCCESS),
         Command::Build(arguments) => build::run(&session, arguments).map(|()| ExitCode::SUCCESS),
@@ -170,6 +176,9 @@ impl Command {
             | Command::Ssh(_)
             | Command::Logs(_)
             | Command::Lock(_)
+            | Command::Update(_)
+            | Command::Options(_)
+            | Command::Packages(_)
             | Command::Log(_)
             | Command::Eval(_)
             | Command::Repl(_)

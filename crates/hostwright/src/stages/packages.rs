@@ -1,6 +1,7 @@
 //! A fleet with its pinned packages: evaluates with `debian.lock`, and pins packages when one is missing there.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -50,6 +51,15 @@ pub struct Locked {
     pub written: bool,
     /// The lock.
     pub lock: Lock,
+}
+
+/// A lock that is not in force yet.
+#[derive(Debug)]
+pub struct Resolved {
+    /// The lock.
+    pub lock: Lock,
+    /// What each host asks for, by architecture.
+    pub hosts: BTreeMap<String, BTreeMap<String, Requests>>,
 }
 
 impl Fleet {
@@ -114,6 +124,24 @@ impl Fleet {
 
     /// Pins the packages of all hosts, keeping the versions that are pinned already where they fit. Writes `debian.lock`.
     pub fn lock(&self, session: &Session) -> Result<Locked, Failure> {
+        let resolved = self.resolve(session, |_, previous| previous)?;
+        Ok(self.adopt(session, resolved.lock))
+    }
+
+    /// The lock in force.
+    pub fn current(&self) -> Result<Option<Lock>, Failure> {
+        match &*self.lock.borrow() {
+            Some(text) => Ok(Some(Lock::parse(text, "debian.lock")?)),
+            None => Ok(None),
+        }
+    }
+
+    /// Makes the lock of all hosts, and writes nothing. `keep` says which versions stay where they fit, out of those in force.
+    pub fn resolve(
+        &self,
+        session: &Session,
+        keep: impl FnOnce(&[Index], Option<Lock>) -> Option<Lock>,
+    ) -> Result<Resolved, Failure> {
         let archive = Archive::open(session)?;
         let universe = universe_json(&archive.indices.iter().collect::<Vec<_>>());
         let ready = session
@@ -122,11 +150,8 @@ impl Fleet {
         if !ready.uses_debian() {
             return Err(Failure::NothingToLock { flake: ready.directory });
         }
-        let previous = match &*self.lock.borrow() {
-            Some(text) => Some(Lock::parse(text, "debian.lock")?),
-            None => None,
-        };
-        let lock = session.progress.stage("lock", "Resolving packages", || {
+        let previous = keep(&archive.indices, self.current()?);
+        session.progress.stage("lock", "Resolving packages", || {
             let (graph, roots) = everything(session, &ready)?;
             let requests = gather(&graph, &roots)?;
             let asked: Vec<(&Index, Requests)> = archive
@@ -134,14 +159,24 @@ impl Fleet {
                 .iter()
                 .filter_map(|index| Some((index, requests.get(index.architecture())?.clone())))
                 .collect();
-            make_lock(&asked, archive.repository.origin(), previous.as_ref()).map_err(Failure::from)
-        })?;
+            let lock = make_lock(&asked, archive.repository.origin(), previous.as_ref())?;
+            let hosts = evaluate::value(session, &ready, None, host_names)?;
+            let hosts = roots.iter().filter(|root| hosts.contains(&root.name));
+            let hosts = hosts
+                .map(|root| Ok((root.name.clone(), gather(&graph, std::slice::from_ref(root))?)))
+                .collect::<Result<_, Failure>>()?;
+            Ok(Resolved { lock, hosts })
+        })
+    }
+
+    /// Takes a lock into force, and writes it.
+    pub fn adopt(&self, session: &Session, lock: Lock) -> Locked {
         let text = lock.to_text();
         let file = self.flake.debian_lock_file();
         let unchanged = self.lock.borrow().as_ref() == Some(&text);
         let written = unchanged || self.write(session, &file, &text);
         *self.lock.borrow_mut() = Some(text);
-        Ok(Locked { file, written, lock })
+        Locked { file, written, lock }
     }
 
     /// A flake that cannot be written to is used with the lock in memory.
@@ -287,13 +322,15 @@ fn says_not_in_archive(error: &EvalError) -> bool {
 }
 
 /// The archive's releases and indices.
-struct Archive {
+pub struct Archive {
     repository: Repository,
-    indices: Vec<Index>,
+    /// What it has, one index an architecture.
+    pub indices: Vec<Index>,
 }
 
 impl Archive {
-    fn open(session: &Session) -> Result<Self, Failure> {
+    /// Gets the indices that are newer than those here.
+    pub fn open(session: &Session) -> Result<Self, Failure> {
         let configuration = &session.configuration;
         let sources = sources(session)?;
         let keyring = Keyring::debian()?;
