@@ -103,7 +103,7 @@ impl SshAddress {
         let mut options = vec![
             format!("UserKnownHostsFile={}", files.join(" ")),
             format!("ConnectTimeout={}", settings.patience.as_secs().max(1)),
-            "ServerAliveInterval=5".to_owned(),
+            "ServerAliveInterval=10".to_owned(),
             "ServerAliveCountMax=3".to_owned(),
             "Compression=yes".to_owned(),
         ];

@@ -20,6 +20,9 @@ const READY: &str = "hostwright-ready";
 /// How long the program may take to end when it is no longer needed.
 const END: Duration = Duration::from_secs(2);
 
+/// The least time that a login gets: small machines take long to make keys while they start.
+const SHORTEST: Duration = Duration::from_secs(60);
+
 /// What went through a connection, in bytes, as `ssh` counts them: compressed and encrypted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Traffic {
@@ -83,7 +86,7 @@ impl Connection {
             let _ = sender.send(ready);
         });
         // Besides the connection itself there are its jump hosts and the login.
-        let patience = settings.patience * 3;
+        let patience = (settings.patience * 3).max(SHORTEST);
         let ready = receiver.recv_timeout(patience);
         let mut connection =
             Connection { address: address.clone(), master, input: Some(input), said, directory };

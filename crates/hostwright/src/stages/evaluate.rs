@@ -220,12 +220,55 @@ pub fn reachable<'a>(
     found
 }
 
+/// Makes hosts of a colmena hive.
+const HIVE: &str = include_str!("hive.nix");
+
+/// The options of a hive's nodes, for those whose nixpkgs does not have them.
+const DEPLOYMENT_MODULE: &str = include_str!("../../../../base/nixos/modules/misc/deployment.nix");
+
+/// A flake's hosts: its `nixosConfigurations`, else the nodes of its `colmenaHive` (as `colmena.lib.makeHive` makes it) or
+/// `colmena` (a hive as it is written).
+pub fn host_set<'a>(
+    evaluation: &Evaluation<'a>,
+    flake: ValueRef<'a>,
+) -> Result<Option<ValueRef<'a>>, EvalError> {
+    if let Some(hosts) = evaluation.attribute(flake, "nixosConfigurations")? {
+        return Ok(Some(hosts));
+    }
+    if let Some(hive) = evaluation.attribute(flake, "colmenaHive")? {
+        return evaluation.attribute(hive, "nodes");
+    }
+    let Some(hive) = evaluation.attribute(flake, "colmena")? else { return Ok(None) };
+    let hosts = evaluation.evaluate_text(HIVE, "«hive»", Path::new("/"))?;
+    let module = evaluation.evaluate_text(DEPLOYMENT_MODULE, "«deployment»", Path::new("/"))?;
+    Ok(Some(evaluation.call(hosts, &[module, hive])?))
+}
+
 /// The names of a flake's hosts.
 pub fn host_names<'a>(evaluation: &Evaluation<'a>, flake: ValueRef<'a>) -> Result<Vec<String>, EvalError> {
-    match evaluation.attribute(flake, "nixosConfigurations")? {
+    match host_set(evaluation, flake)? {
         Some(hosts) => evaluation.attribute_names(hosts),
         None => Ok(Vec::new()),
     }
+}
+
+/// Something of a host: the value at `path` there, such as `config`.
+///
+/// # Errors
+/// One that names the flake's hosts if it has none of this name.
+pub fn of_host<'a>(
+    evaluation: &Evaluation<'a>,
+    flake: ValueRef<'a>,
+    host: &str,
+    path: &[&str],
+) -> Result<ValueRef<'a>, EvalError> {
+    let Some(set) = host_set(evaluation, flake)? else { return Err(unknown_host(host, &[])) };
+    let hosts = evaluation.attribute_names(set)?;
+    if !hosts.iter().any(|name| name == host) {
+        return Err(unknown_host(host, &hosts));
+    }
+    let parts: Vec<&str> = std::iter::once(host).chain(path.iter().copied()).collect();
+    evaluation.select_parts(set, &parts, &[])
 }
 
 /// The packages of a flake for some systems: `packages.SYSTEM.NAME`, as systems and names.
@@ -251,13 +294,9 @@ pub fn system_build<'a>(
     host: &str,
     path: &[&str],
 ) -> Result<ValueRef<'a>, EvalError> {
-    let hosts = host_names(evaluation, flake)?;
-    if !hosts.iter().any(|name| name == host) {
-        return Err(unknown_host(host, &hosts));
-    }
-    let mut parts = vec!["nixosConfigurations", host, "config", "system", "build"];
+    let mut parts = vec!["config", "system", "build"];
     parts.extend(path);
-    evaluation.select_parts(flake, &parts, &[])
+    of_host(evaluation, flake, host, &parts)
 }
 
 fn unknown_host(host: &str, hosts: &[String]) -> EvalError {
@@ -360,8 +399,7 @@ pub fn host_system<'a>(
     flake: ValueRef<'a>,
     host: &str,
 ) -> Result<String, EvalError> {
-    let parts = ["nixosConfigurations", host, "pkgs", "stdenv", "hostPlatform", "system"];
-    let system = evaluation.select_parts(flake, &parts, &[])?;
+    let system = of_host(evaluation, flake, host, &["pkgs", "stdenv", "hostPlatform", "system"])?;
     Ok(evaluation.to_text(system)?.text)
 }
 

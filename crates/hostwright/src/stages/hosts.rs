@@ -247,9 +247,7 @@ fn deployment_options<'a>(
     flake: nix_expr::ValueRef<'a>,
     name: &str,
 ) -> Result<Vec<(String, String)>, EvalError> {
-    // It is an error that names the hosts if there is none of this name.
-    evaluate::system_build(evaluation, flake, name, &[])?;
-    let config = evaluation.select_parts(flake, &["nixosConfigurations", name, "config"], &[])?;
+    let config = evaluate::of_host(evaluation, flake, name, &["config"])?;
     let Some(deployment) = evaluation.attribute(config, "deployment")? else { return Ok(Vec::new()) };
     let mut found = Vec::new();
     for option in OPTIONS {

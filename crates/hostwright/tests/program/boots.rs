@@ -2,16 +2,13 @@
 
 use std::fs;
 use std::process::Stdio;
-use std::sync::{Mutex, PoisonError};
+use std::sync::PoisonError;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use crate::fleet::Fleet;
 use crate::image;
-use crate::machine::Machine;
-
-/// Two emulated machines at once on two processors would only make both slow enough to miss their time-outs.
-pub static ONE_MACHINE: Mutex<()> = Mutex::new(());
+use crate::machine::{Machine, ONE_MACHINE};
 
 #[test]
 fn alpha_boots_and_answers_on_ssh() {

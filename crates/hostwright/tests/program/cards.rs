@@ -8,10 +8,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::boots::ONE_MACHINE;
 use crate::fleet::{Fleet, Run};
 use crate::image;
-use crate::machine::Machine;
+use crate::machine::{Machine, ONE_MACHINE};
 
 const SECRET: &str = "a passphrase nobody else knows";
 

@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::Mutex;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -13,11 +14,14 @@ use crate::fleet::Fleet;
 /// Long enough for an emulated aarch64 machine on two busy processors.
 const BOOT_TIMEOUT: Duration = Duration::from_secs(900);
 
+/// Two emulated machines at once on two processors would only make both slow enough to miss their time-outs.
+pub static ONE_MACHINE: Mutex<()> = Mutex::new(());
+
 /// A running host.
 pub struct Machine {
     program: Child,
-    port: String,
-    identity_file: PathBuf,
+    pub port: String,
+    pub identity_file: PathBuf,
 }
 
 impl Machine {

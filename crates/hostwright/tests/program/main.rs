@@ -10,6 +10,7 @@ mod archive;
 mod boots;
 mod caches;
 mod cards;
+mod deploys;
 mod disk_full;
 mod evaluation;
 mod fleet;

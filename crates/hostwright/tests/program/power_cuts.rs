@@ -7,9 +7,9 @@ use std::sync::PoisonError;
 use std::thread::sleep;
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::boots::{ONE_MACHINE, assert_has_grown};
+use crate::boots::assert_has_grown;
 use crate::fleet::Fleet;
-use crate::machine::Machine;
+use crate::machine::{Machine, ONE_MACHINE};
 
 /// The first minute of a host: it grows, makes its keys and its identity, and writes its journal's first lines.
 const FIRST_MINUTE: Duration = Duration::from_secs(60);

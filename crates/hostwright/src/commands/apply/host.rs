@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use deploy::plan::{package_changes, unit_changes};
-use deploy::reboot::{reboot, set_next_boot};
+use deploy::reboot::{NextBoot, reboot, set_next_boot};
 use deploy::{
     CopySettings, Error, Host, HostState, Lacking, Surroundings, SwitchOptions, Verdict, copy_closure,
     health, switch,
@@ -236,14 +236,19 @@ impl Way<'_> {
         };
         if goals.goal == Goal::Boot {
             self.line.say("making it the next to boot");
-            let is_trial = set_next_boot(&host, self.system, &heard)?;
-            self.log.write(if is_trial { "it boots once, on trial" } else { "it boots from now on" });
+            let confirm_within = goals.reboot.map(|patience| patience + goals.confirm_timeout);
+            let next =
+                set_next_boot(&host, self.system, confirm_within.filter(|_| goals.rolls_back), &heard)?;
+            self.log.write(match next {
+                NextBoot::Trial => "it boots once, on trial",
+                NextBoot::Default => "it boots from now on",
+            });
             report.needs_reboot = goals.reboot.is_none();
             let Some(patience) = goals.reboot else {
                 report.sent += host.close().sent;
                 return Ok(Verdict::Applied);
             };
-            return reboot(host, before, self.system, patience, &with);
+            return reboot(host, before, (self.system, next), patience, &with);
         }
         let options = SwitchOptions {
             is_kept: goals.goal == Goal::Switch,

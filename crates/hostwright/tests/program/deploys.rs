@@ -1,0 +1,260 @@
+//! A host that runs is changed over SSH, and comes back by itself whenever the change was bad.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::PoisonError;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::fleet::{Fleet, Run};
+use crate::machine::{Machine, ONE_MACHINE};
+
+/// Long enough for an emulated machine on a busy processor to go there and back.
+const PATIENCE: Duration = Duration::from_secs(900);
+
+struct Deployed {
+    fleet: Fleet,
+    machine: Machine,
+    state: tempfile::TempDir,
+}
+
+impl Deployed {
+    fn start(place: &Path) -> Deployed {
+        let fleet = Fleet::first_light().with_mistake(place, "{ }");
+        let machine = Machine::start(&fleet, "alpha");
+        machine.assert_healthy();
+        Deployed { fleet, machine, state: tempfile::tempdir().unwrap() }
+    }
+
+    /// Gives the host's configuration one more definition.
+    fn define(&self, definition: &str) {
+        let module = format!(
+            "{{ lib, ... }}: {{
+              deployment = {{
+                targetHost = \"127.0.0.1\";
+                targetPort = {};
+                tags = [ \"vm\" ];
+                sshOptions = [ \"-F\" \"none\" \"-i\" \"{}\" \"-o\" \"IdentitiesOnly=yes\" ];
+              }};
+              {definition}
+            }}",
+            self.machine.port,
+            self.machine.identity_file.display()
+        );
+        fs::write(self.fleet.directory.join("mistake.nix"), module).unwrap();
+    }
+
+    fn command(&self, verb: &[&str], arguments: &[&str]) -> Command {
+        let mut command = self.fleet.command();
+        command.args(verb).arg(self.fleet.reference()).args(arguments);
+        // Logins of a machine this slow take longer than those of others.
+        command.args(["--on", "@vm", "--connect-timeout", "60"]).env("XDG_STATE_HOME", self.state.path());
+        command
+    }
+
+    fn run(&self, verb: &[&str], arguments: &[&str]) -> (Run, Value) {
+        let run = Run::of(self.command(verb, arguments));
+        let line = run.stdout.lines().next().unwrap_or_default().to_owned();
+        let report = serde_json::from_str(&line).unwrap_or_else(|_| panic!("{line:?}\n{}", run.stderr));
+        (run, report)
+    }
+
+    fn apply(&self, arguments: &[&str]) -> (Run, Value) {
+        let (run, report) = self.run(&["apply", "switch"], &[&["--json"], arguments].concat());
+        eprintln!("{report}");
+        (run, report)
+    }
+
+    /// What runs, what boots, and what the host has of the last definition.
+    fn generation(&self) -> (String, String, String) {
+        let read = |command: &str| self.machine.run(command);
+        (
+            read("readlink -f /run/current-system"),
+            read("readlink -f /nix/var/nix/profiles/system"),
+            read("cat /etc/deployed 2>/dev/null || true"),
+        )
+    }
+
+    fn assert_rolled_back(&self, before: &(String, String, String), run: &Run, report: &Value, why: &str) {
+        assert_eq!(run.status, Some(9), "{}", run.stderr);
+        assert_eq!(report["outcome"], "rolled-back", "{report}");
+        assert!(report["reason"].as_str().unwrap().contains(why), "{report}");
+        assert_eq!(self.generation(), *before);
+        self.machine.assert_healthy();
+    }
+}
+
+#[test]
+fn a_host_is_changed_while_it_runs_and_comes_back_by_itself() {
+    let place = tempfile::tempdir().unwrap();
+    let _turn = ONE_MACHINE.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut host = Deployed::start(place.path());
+
+    let journal = "systemctl show -P MainPID systemd-journald.service";
+    let untouched = host.machine.run(journal);
+    host.define("environment.etc.deployed.text = \"one\";");
+    let (run, report) = host.apply(&[]);
+    assert_eq!((run.status, &report["outcome"]), (Some(0), &Value::from("applied")), "{}", run.stderr);
+    let first = host.generation();
+    assert_eq!((&first.0, first.2.as_str()), (&first.1, "one"));
+    assert_eq!(report["new"], first.0.as_str());
+    assert_eq!(host.machine.run(journal), untouched, "a service that did not change was restarted");
+
+    // Only what changed is sent: the tree of /etc is made on the host out of the one before.
+    host.define("environment.etc.deployed.text = \"two\";");
+    let (run, report) = host.apply(&[]);
+    assert_eq!(report["outcome"], "applied", "{}", run.stderr);
+    assert_eq!(host.generation().2, "two");
+    let sent = report["bytesSent"].as_u64().unwrap();
+    assert!((1..200_000).contains(&sent), "{sent} bytes for a line of text");
+    assert!(report["copied"]["rebuilt"].as_u64().unwrap() >= 1, "{report}");
+    host.machine.run("nix-store --verify-path $(nix-store -qR /run/current-system | grep -e -etc$)");
+    let (_, report) = host.apply(&[]);
+    assert_eq!(report["outcome"], "unchanged");
+
+    let before = host.generation();
+    host.define(
+        "environment.etc.deployed.text = \"three\";
+         systemd.services.broken = { wantedBy = [ \"multi-user.target\" ]; serviceConfig.ExecStart = \"/bin/false\"; };",
+    );
+    let (run, report) = host.apply(&[]);
+    host.assert_rolled_back(&before, &run, &report, "broken.service");
+
+    host.define(
+        "environment.etc.deployed.text = \"four\";
+         deployment.healthChecks = { timeout = 5; tcp.nobody.port = 9; };",
+    );
+    let (run, report) = host.apply(&[]);
+    host.assert_rolled_back(&before, &run, &report, "nobody");
+
+    // Nobody can log in any more, and nobody can say so.
+    host.define("environment.etc.deployed.text = \"five\"; services.openssh.enable = lib.mkForce false;");
+    let (run, report) = host.apply(&["--confirm-timeout", "15"]);
+    host.assert_rolled_back(&before, &run, &report, "nobody confirmed it within 15 s");
+
+    killed_client(&host, &before);
+    host.machine.stop();
+}
+
+/// A client that is gone confirms nothing.
+fn killed_client(host: &Deployed, before: &(String, String, String)) {
+    host.define("environment.etc.deployed.text = \"six\"; deployment.healthChecks.command.slow = { command = \"sleep 600\"; from = \"client\"; };");
+    let mut client = host
+        .command(&["apply"], &["--confirm-timeout", "20"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let begun = Instant::now();
+    while host.machine.fails("grep -qx phase=waiting /var/lib/hostwright/switch/state") {
+        assert!(begun.elapsed() < PATIENCE, "the switch never waited to be confirmed");
+        sleep(Duration::from_secs(1));
+    }
+    client.kill().unwrap();
+    client.wait().unwrap();
+    let killed = Instant::now();
+    let last = loop {
+        let (_, report) = host.run(&["status"], &["--json"]);
+        if report["lastSwitch"]["outcome"] != "under-way" {
+            break report;
+        }
+        assert!(killed.elapsed() < PATIENCE, "the host did not come back: {report}");
+        sleep(Duration::from_secs(1));
+    };
+    assert_eq!(last["lastSwitch"]["outcome"], "rolled-back", "{last}");
+    assert_eq!(host.generation(), *before);
+}
+
+/// A key that is not the pinned one stops a host, and is explained.
+#[test]
+fn a_changed_host_key_stops_a_deployment() {
+    let place = tempfile::tempdir().unwrap();
+    let server = Sshd::start(place.path());
+    let known_hosts = place.path().join("known_hosts");
+    let address = |options: &[&str]| {
+        let mut command = Command::new("ssh");
+        command
+            .args(["-F", "none", "-p", &server.port.to_string(), "-o", "BatchMode=yes"])
+            .args(["-o", "StrictHostKeyChecking=accept-new", "-o", "IdentitiesOnly=yes"])
+            .args(["-o", &format!("UserKnownHostsFile={}", known_hosts.display())])
+            .args(options)
+            .args(["127.0.0.1", "true"]);
+        Run::of(command)
+    };
+    let first = address(&[]);
+    assert!(first.stderr.contains("Permission denied"), "nobody has a key: {}", first.stderr);
+    let key = fs::read_to_string(&known_hosts).unwrap();
+    let other = fs::read_to_string(place.path().join("other.pub")).unwrap();
+    let fields: Vec<&str> = other.split_whitespace().collect();
+    let pinned = format!("{} {} {}\n", key.split_whitespace().next().unwrap(), fields[0], fields[1]);
+    fs::write(&known_hosts, pinned).unwrap();
+
+    let options = ["-F", "none"].map(str::to_owned).to_vec();
+    let deployment = deploy::Deployment {
+        target_port: Some(server.port),
+        ssh_options: options,
+        ..deploy::Deployment::of_host("127.0.0.1")
+    };
+    let settings = deploy::SshSettings {
+        known_hosts: known_hosts.clone(),
+        more_known_hosts: Vec::new(),
+        may_ask: false,
+        patience: Duration::from_secs(20),
+        options: Vec::new(),
+    };
+    let address = deploy::SshAddress::of("web", &deployment).unwrap();
+    match deploy::Connection::open(&address, &settings) {
+        Err(error @ deploy::Error::HostKeyChanged { .. }) => {
+            assert!(error.advice().unwrap().contains(&known_hosts.display().to_string()));
+        }
+        other => panic!("{:?}", other.map(|_| "connected")),
+    }
+}
+
+/// A server that lets nobody in.
+struct Sshd {
+    port: u16,
+    process: std::process::Child,
+}
+
+impl Sshd {
+    fn start(place: &Path) -> Sshd {
+        for name in ["key", "other"] {
+            let file = place.join(name);
+            let made = Command::new("ssh-keygen")
+                .args(["-q", "-t", "ed25519", "-N", "", "-f"])
+                .arg(&file)
+                .status()
+                .unwrap();
+            assert!(made.success());
+        }
+        // Where Debian's server keeps its privileges apart.
+        let _ = fs::create_dir_all("/run/sshd");
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let process = Command::new("/usr/sbin/sshd")
+            .args(["-D", "-e", "-f", "/dev/null", "-o", "AuthorizedKeysFile=none", "-o", "PidFile=none"])
+            .args(["-o", "ListenAddress=127.0.0.1", "-o", "PasswordAuthentication=no", "-o", "UsePAM=no"])
+            .arg("-o")
+            .arg(format!("HostKey={}", place.join("key").display()))
+            .args(["-p", &port.to_string()])
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let begun = Instant::now();
+        while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
+            assert!(begun.elapsed() < Duration::from_secs(30), "sshd did not start");
+            sleep(Duration::from_millis(50));
+        }
+        Sshd { port, process }
+    }
+}
+
+impl Drop for Sshd {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
