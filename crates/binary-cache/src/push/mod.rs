@@ -99,7 +99,9 @@ impl Destination {
         cancellation: &Cancellation,
     ) -> Result<Pushed> {
         // A store that belongs to somebody else is only read; its collector is theirs.
-        let _guard = store.hold_off_collection().ok();
+        if store.is_writable() {
+            store.add_temporary_roots(roots)?;
+        }
         let closure = store.closure(roots)?;
         let mut keys = keys.to_vec();
         keys.extend(self.own_key()?);

@@ -47,8 +47,8 @@ pub struct Substituted {
 }
 
 impl Caches {
-    /// Brings all that is available of `closure` into `store`. References that are not in it must be valid. Collectors are
-    /// kept away meanwhile; the caller adds roots before that matters again, or holds a guard of its own.
+    /// Brings all that is available of `closure` into `store`. References that are not in it must be valid. All of it and what it refers
+    /// to are temporary roots then, as long as the store is open.
     ///
     /// # Errors
     /// Those of this machine: the store, its file system; [`Error::Cancelled`]. What is complete then is registered. What
@@ -59,7 +59,11 @@ impl Caches {
         closure: &Closure,
         cancellation: &Cancellation,
     ) -> Result<Substituted> {
-        let _guard = store.hold_off_collection()?;
+        let needed = closure
+            .available
+            .iter()
+            .flat_map(|(path, available)| available.narinfo.info.references.iter().chain([path]));
+        store.add_temporary_roots(needed)?;
         let (ordered, circles) = order::order(&closure.available);
         let mut substituted = Substituted::default();
         for path in circles {
@@ -126,7 +130,11 @@ impl Caches {
         roots: impl IntoIterator<Item = StorePath>,
         cancellation: &Cancellation,
     ) -> Result<Substituted> {
-        let mut present = |path: &StorePath| Ok(store.is_valid(path)?);
+        // What is valid must stay so until what refers to it is registered.
+        let mut present = |path: &StorePath| {
+            store.add_temporary_roots([path])?;
+            Ok(store.is_valid(path)?)
+        };
         let closure = self.query_closure(roots, &mut present, cancellation)?;
         if let Some(path) = closure.missing.first() {
             return Err(self.shared.why_not(path));

@@ -268,6 +268,10 @@ struct Open {
 impl Planner<'_> {
     fn derivation(&mut self, path: &StorePath) -> Result<&Derivation> {
         if !self.derivations.contains_key(path) {
+            // It is read again when it is built.
+            if self.store.is_writable() {
+                self.store.add_temporary_roots([path])?;
+            }
             let derivation = self.store.read_derivation(path)?;
             self.derivations.insert(path.clone(), derivation);
         }

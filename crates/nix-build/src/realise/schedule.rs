@@ -2,11 +2,13 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use nix_store::daemon::DaemonOptions;
+use nix_store::local::{CollectEvent, KeepOptions, SpaceThresholds};
 use nix_store::{LocalStore, StorePath};
 
 use crate::builders::Network;
@@ -54,6 +56,10 @@ pub struct Settings {
     pub fallback: bool,
     /// Whether machines of `builders` fetch inputs from their own substituters where they can (`builders-use-substitutes`).
     pub builders_use_substitutes: bool,
+    /// When garbage is collected before a build, if ever (`min-free`, `max-free`).
+    pub space: Option<SpaceThresholds>,
+    /// What collections keep besides what roots need.
+    pub keep: KeepOptions,
 }
 
 impl Settings {
@@ -94,6 +100,8 @@ impl Default for Settings {
             means: Means::default(),
             fallback: true,
             builders_use_substitutes: false,
+            space: None,
+            keep: KeepOptions::default(),
         }
     }
 }
@@ -125,7 +133,6 @@ pub fn realise(
     if plan.is_empty() {
         return Ok(Realised { outputs: plan.wanted.clone(), built: 0, substituted: 0 });
     }
-    let _guard = store.hold_off_collection()?;
     store.remove_leftovers()?;
     let (plan, substituted) = substitute(store, plan, settings, observer, cancellation)?;
     let run = Run {
@@ -143,6 +150,7 @@ pub fn realise(
         builders: machines.iter().map(|machine| settings.remote_builder(machine, store)).collect(),
         state: Mutex::new(State::of(&plan, machines, &|build| run.weight(build))),
         run: &run,
+        collecting: Mutex::default(),
         changed: Condvar::new(),
     };
     thread::scope(|scope| {
@@ -220,6 +228,8 @@ struct Scheduler<'run> {
     observer: &'run dyn BuildObserver,
     keep_going: bool,
     builders: Vec<RemoteBuilder<'run>>,
+    /// Held by the thread that collects garbage.
+    collecting: Mutex<()>,
     run: &'run Run<'run>,
     state: Mutex<State>,
     changed: Condvar,
@@ -275,7 +285,30 @@ impl Scheduler<'_> {
         LogFile::new(self.run.store.root(), &self.plan.builds[id].derivation_path, self.observer, id)
     }
 
+    /// Collects garbage if the settings say that there is too little space. One thread does it, and the others go on.
+    fn make_space(&self) {
+        let settings = self.run.settings;
+        let (Some(thresholds), Ok(_turn)) = (settings.space, self.collecting.try_lock()) else { return };
+        // What another process collects is collected.
+        let mut observer = |event: CollectEvent<'_>| match event {
+            CollectEvent::Waiting => ControlFlow::Break(()),
+            CollectEvent::Removed { .. } if self.run.cancellation.is_cancelled() => ControlFlow::Break(()),
+            CollectEvent::Removed { .. } => ControlFlow::Continue(()),
+        };
+        match self.run.store.collect_if_space_is_low(thresholds, settings.keep, &mut observer) {
+            Ok(None) | Err(nix_store::Error::CollectionHeldOff { .. }) => {}
+            Ok(Some(collection)) => self.observer.warning(&format!(
+                "there was little space on the disk, so {} store paths were collected ({} MiB)",
+                collection.removed.len(),
+                collection.bytes_freed >> 20
+            )),
+            // The build may have space enough all the same.
+            Err(error) => self.observer.warning(&with_causes(&error)),
+        }
+    }
+
     fn build(&self, id: BuildId, worker: Worker) {
+        self.make_space();
         let build = &self.plan.builds[id];
         let begin = Instant::now();
         self.observer.started(id, build);

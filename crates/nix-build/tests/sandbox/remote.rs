@@ -55,7 +55,7 @@ impl Other {
             "ssh-ng://127.0.0.1:{}?remote-program={} {systems} {} {fields} {}",
             self.server.port,
             self.server.daemon().display(),
-            self.server.key().display(),
+            self.server.key("user").display(),
             BASE64_STANDARD.encode(key)
         )
     }

@@ -7,6 +7,7 @@ use std::fmt;
 use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::Command;
 use std::str::FromStr;
@@ -142,17 +143,34 @@ fn split_port(authority: &str) -> (&str, Option<&str>) {
     }
 }
 
+/// Where the daemon of this machine listens.
+fn daemon_socket() -> PathBuf {
+    let path = env::var_os("NIX_DAEMON_SOCKET_PATH").filter(|path| !path.is_empty());
+    path.map_or_else(|| PathBuf::from(SOCKET), PathBuf::from)
+}
+
 impl StoreUri {
+    /// Whether a daemon of this machine listens there; for others this is not known before one connects.
+    pub fn is_there(&self) -> bool {
+        match self {
+            StoreUri::Daemon => UnixStream::connect(daemon_socket()).is_ok(),
+            StoreUri::Unix(path) => UnixStream::connect(path).is_ok(),
+            StoreUri::Ssh(_) => false,
+        }
+    }
+
+    /// Whether the daemon's store is that of this machine, so that its paths can be read where their names say.
+    pub fn is_local(&self) -> bool {
+        matches!(self, StoreUri::Daemon | StoreUri::Unix(_))
+    }
+
     /// Connects.
     ///
     /// # Errors
     /// [`Error::Connect`].
     pub fn connect(&self) -> Result<Transport> {
         match self {
-            StoreUri::Daemon => match env::var_os("NIX_DAEMON_SOCKET_PATH").filter(|path| !path.is_empty()) {
-                Some(path) => Transport::socket(path.as_ref()),
-                None => Transport::socket(SOCKET.as_ref()),
-            },
+            StoreUri::Daemon => Transport::socket(&daemon_socket()),
             StoreUri::Unix(path) => Transport::socket(path),
             StoreUri::Ssh(address) => address.connect(),
         }

@@ -1,5 +1,9 @@
 //! The socket over which a working collector learns of new roots (`gc-socket/socket`): each line is a path, and the
-//! answer `1` to it means that the path is gone or stays.
+//! answer `1` to it means that the path is gone or stays, if the collector is ours.
+//!
+//! That of Nix (2.8 and 2.26, `LocalStore::collectGarbage`) answers too early: of a path and its referrers, which it looks at and then
+//! removes together, it makes clients wait only for the one that it looked at last. Of the others it takes a new root, says `1`, and
+//! removes it all the same. So whoever talks to a collector asks first whose it is: by a line that to Nix is one more path.
 
 use std::fs::{self, File, Permissions};
 use std::io::{self, BufRead, BufReader, Write};
@@ -12,6 +16,12 @@ use std::sync::{Mutex, PoisonError};
 use std::thread::Scope;
 
 use crate::error::{Error, Result};
+
+/// The base name of the path that asks whose the collector is. No content has it.
+pub(super) const QUESTION: &str = "00000000000000000000000000000000-whose-collector-is-this";
+
+/// What our collector answers to that.
+pub(super) const OURS: u8 = b'h';
 
 /// The longest path that fits into a socket's address, with the zero behind it (unix(7)).
 const LONGEST_ADDRESS: usize = 107;
@@ -103,7 +113,10 @@ fn answer(stream: &UnixStream, take: &(dyn Fn(&[u8]) + Sync)) -> io::Result<()> 
         if count == 0 || line.pop() != Some(b'\n') {
             return Ok(());
         }
-        take(&line);
-        (&mut &*stream).write_all(b"1")?;
+        let is_question = line.ends_with(QUESTION.as_bytes());
+        if !is_question {
+            take(&line);
+        }
+        (&mut &*stream).write_all(&[if is_question { OURS } else { b'1' }])?;
     }
 }

@@ -4,7 +4,8 @@
 //! Each process has a file `temproots/PID`, locked as long as it runs, with the paths that no collector may remove.
 //! A path is written there first. Then either no collector is at work (a shared lock on `gc.lock` can be had), and
 //! the next one will read the file; or one is, and is told the path over its socket. When it has answered, the
-//! path is either gone or safe, so whoever looks for it after that can rely on what it sees.
+//! path is either gone or safe, so whoever looks for it after that can rely on what it sees. On the answers of Nix's own collector
+//! one cannot rely ([`collector_socket`](super::collector_socket)), so its end is waited for.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
@@ -18,7 +19,7 @@ use std::time::Duration;
 
 use rustc_hash::FxHashSet;
 
-use super::collector_socket;
+use super::collector_socket::{self, OURS, QUESTION};
 use super::lock::open_lock_file;
 use super::root::StoreRoot;
 use super::store::LocalStore;
@@ -120,29 +121,40 @@ impl TemporaryRoots {
                 Err(fs::TryLockError::WouldBlock) => {}
                 Err(fs::TryLockError::Error(error)) => return Err(Error::io("lock", &lock_path, error)),
             }
-            if self.tell_collector(state, lines)? {
-                return Ok(());
+            match self.tell_collector(state, lines)? {
+                Told::Taken => return Ok(()),
+                Told::Nobody => {
+                    state.collector = None;
+                    thread::sleep(PAUSE);
+                }
+                Told::OfNix => {
+                    state.collector = None;
+                    let Some(lock) = &mut state.collection_lock else { continue };
+                    let waited = lock.lock_shared().and_then(|()| lock.unlock());
+                    return waited.map_err(|error| Error::io("lock", &lock_path, error));
+                }
             }
-            state.collector = None;
-            thread::sleep(PAUSE);
         }
     }
 
-    /// Whether a collector has taken all of `lines`; `false` if there is none, or it ended meanwhile.
-    fn tell_collector(&self, state: &mut State, lines: &[String]) -> Result<bool> {
+    fn tell_collector(&self, state: &mut State, lines: &[String]) -> Result<Told> {
         let socket = self.root.collector_socket();
         let failed = |error: io::Error| match error.kind() {
             io::ErrorKind::NotFound
             | io::ErrorKind::ConnectionRefused
             | io::ErrorKind::ConnectionReset
             | io::ErrorKind::BrokenPipe
-            | io::ErrorKind::UnexpectedEof => Ok(false),
+            | io::ErrorKind::UnexpectedEof => Ok(Told::Nobody),
             _ => Err(Error::io("talk to the collector at", &socket, error)),
         };
         let stream = match &mut state.collector {
             Some(stream) => stream,
-            none => match collector_socket::connect(&socket) {
-                Ok(stream) => none.insert(stream),
+            none => match collector_socket::connect(&socket).and_then(|stream| {
+                let is_ours = ask_whose(&stream)?;
+                Ok((stream, is_ours))
+            }) {
+                Ok((stream, true)) => none.insert(stream),
+                Ok((_, false)) => return Ok(Told::OfNix),
                 Err(error) => return failed(error),
             },
         };
@@ -155,8 +167,27 @@ impl TemporaryRoots {
                 return failed(error);
             }
         }
-        Ok(true)
+        Ok(Told::Taken)
     }
+}
+
+/// What came of telling a collector.
+enum Told {
+    /// Each path is either gone or stays.
+    Taken,
+    /// There is no collector, or it ended meanwhile.
+    Nobody,
+    /// It is Nix's, and its answers mean little.
+    OfNix,
+}
+
+/// Whether the collector at the other end is ours.
+fn ask_whose(mut stream: &UnixStream) -> io::Result<bool> {
+    let question = format!("{}/{QUESTION}\n", StoreDir::default().as_str());
+    stream.write_all(question.as_bytes())?;
+    let mut answer = [0];
+    stream.read_exact(&mut answer)?;
+    Ok(answer == [OURS])
 }
 
 impl Drop for TemporaryRoots {

@@ -6,8 +6,7 @@ use std::io::Write;
 use std::ops::ControlFlow;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -15,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use crate::GRAPH;
 use crate::nix::{Nix, add_output, open};
-use crate::ssh::SshServer;
+use crate::ssh::{Server, SshServer};
 use nix_store::daemon::{
     BuildMode, BuildStatus, CollectAction, CopyEvent, CopyOptions, DaemonOptions, DerivedPath, LogMessage,
     OutputNames, ProtocolVersion, Transport, copy_from_daemon, copy_to_daemon,
@@ -447,7 +446,7 @@ fn closures_are_copied_over_ssh() {
 
     // The address is read and the connection made in a process whose `ssh` has that configuration.
     let connect = |key: &str| {
-        let key = place.path().join(key);
+        let key = server.key(key);
         let uri = format!(
             "ssh-ng://builder?compress=true&ssh-key={}&remote-program={}",
             key.display(),

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// A process that serves a test and ends with it.
-struct Server(Child);
+pub struct Server(pub Child);
 
 impl Drop for Server {
     fn drop(&mut self) {
@@ -78,8 +78,8 @@ impl SshServer {
         self.place.join("nix-daemon")
     }
 
-    /// The private key with which one may log in.
-    pub fn key(&self) -> PathBuf {
-        self.place.join("user")
+    /// A private key: `user`, with which one may log in, or `host`, with which nobody may.
+    pub fn key(&self, name: &str) -> PathBuf {
+        self.place.join(name)
     }
 }

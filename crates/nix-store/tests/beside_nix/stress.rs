@@ -80,6 +80,15 @@ fn works_until_it_is_stopped() {
             "optimise" => {
                 open().optimise().unwrap();
             }
+            "collect by Nix" => {
+                let collected = Command::new("nix-store")
+                    .args(["--gc", "--store", &format!("local?root={}", place.join("root").display())])
+                    .output()
+                    .unwrap();
+                let said = String::from_utf8_lossy(&collected.stderr);
+                assert!(collected.status.success(), "Nix's collector failed:\n{said}");
+                thread::sleep(Duration::from_millis(random.next(300)));
+            }
             other => panic!("{other}"),
         }
     }
@@ -140,14 +149,26 @@ fn write_sources(nix: &Nix) {
 
 #[test]
 fn nothing_is_lost_while_builders_and_collectors_work() {
+    work_together(&["build", "build", "build", "collect", "collect", "optimise"]);
+}
+
+#[test]
+fn nothing_is_lost_while_nixs_own_collector_works() {
+    work_together(&["build", "build", "build", "collect by Nix", "optimise"]);
+}
+
+/// How long workers work together; the environment may say longer.
+fn duration() -> Duration {
+    let asked = env::var("HOSTWRIGHT_STRESS_SECONDS").ok().and_then(|text| text.parse().ok());
+    Duration::from_secs(asked.unwrap_or(8))
+}
+
+fn work_together(tasks: &[&str]) {
     let nix = Nix::new();
     write_sources(&nix);
     drop(open(&nix));
-    let mut workers: Vec<Worker> = ["build", "build", "build", "collect", "collect", "optimise"]
-        .iter()
-        .map(|task| begin(task, &nix))
-        .collect();
-    let until = Instant::now() + Duration::from_secs(8);
+    let mut workers: Vec<Worker> = tasks.iter().map(|task| begin(task, &nix)).collect();
+    let until = Instant::now() + duration();
     while Instant::now() < until {
         thread::sleep(Duration::from_millis(100));
         for worker in &mut workers {
@@ -173,12 +194,13 @@ fn nothing_is_lost_while_builders_and_collectors_work() {
 
 #[test]
 fn kills_at_any_moment_leave_a_good_store() {
-    const KILLS: u64 = 60;
+    // A tenth of a second each; the environment may ask for more.
+    let kills = env::var("HOSTWRIGHT_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(60);
     let nix = Nix::new();
     write_sources(&nix);
     let mut random = Random(42);
     drop(open(&nix));
-    for kill in 0..KILLS {
+    for kill in 0..kills {
         let mut workers = [begin("build", &nix), begin(["collect", "optimise"][kill as usize % 2], &nix)];
         thread::sleep(Duration::from_millis(15 + random.next(70)));
         for worker in &mut workers {
