@@ -27,7 +27,7 @@ pub use flash::{FlashArguments, PersonalArguments};
 pub use packages::{OptionsArguments, PackagesArguments, UpdateArguments};
 pub use store::{
     GcArguments, StoreCommand, StoreCommandArguments, StoreDeleteArguments, StoreInfoArguments,
-    StoreOptimiseArguments, StoreRootsArguments, StoreVerifyArguments,
+    StoreOptimiseArguments, StoreRootsArguments, StoreVerifyArguments, size,
 };
 
 /// From a fleet written in Nix to running hosts.
@@ -74,9 +74,9 @@ Exit status:
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Global options")]
 pub struct GlobalArguments {
-    /// Where the store lies: a directory, or Nix's local?root=DIRECTORY [default: / where /nix is writable, else
-    /// $XDG_DATA_HOME/hostwright]
-    #[arg(long, global = true, value_name = "DIRECTORY", env = "HOSTWRIGHT_STORE", value_hint = ValueHint::DirPath)]
+    /// The store: a directory, or Nix's local?root=DIRECTORY, daemon, unix://SOCKET, ssh-ng://HOST, auto [default: auto: /
+    /// where /nix is writable, else Nix's daemon where one runs, else $XDG_DATA_HOME/hostwright]
+    #[arg(long, global = true, value_name = "STORE", env = "HOSTWRIGHT_STORE", value_hint = ValueHint::DirPath)]
     pub store: Option<String>,
 
     /// Mirror of the Debian archive [default: the one that apt uses]
@@ -392,9 +392,13 @@ pub struct ReplArguments {
 /// How much is done at once; shared by the commands that build.
 #[derive(Debug, Clone, Default, Args)]
 pub struct BuildLimits {
-    /// Builds at once [default: as many as the machine has processors]
+    /// Builds at once, 0 to run programs on other machines only [default: as many as the machine has processors]
     #[arg(short = 'j', long, value_name = "NUMBER")]
     pub max_jobs: Option<String>,
+    /// Other machines that build, as in Nix's setting of that name; @FILE for those that a file lists [default:
+    /// @/etc/nix/machines]
+    #[arg(long, value_name = "MACHINES")]
+    pub builders: Option<String>,
     /// Processors that one build may use, 0 for all [default: all]
     #[arg(long, value_name = "NUMBER")]
     pub cores: Option<u64>,

@@ -5,22 +5,31 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use nix_build::realise::{Machine, Settings};
+use nix_build::remote::RemoteMachine;
 use nix_build::sandbox::{SandboxPath, SandboxSettings};
+use nix_store::daemon::StoreUri;
+use nix_store::local::SpaceThresholds;
 
-use crate::arguments::BuildLimits;
+use crate::arguments::{BuildLimits, size};
 use crate::configuration::Environment;
 use crate::evaluation::truth;
 use crate::failure::Failure;
+use crate::nix_conf;
 
 /// Settings of Nix that are about building, besides `max-jobs` and `keep-going`.
-pub const SETTINGS: [&str; 12] = [
+pub const SETTINGS: [&str; 17] = [
+    "builders",
+    "builders-use-substitutes",
+    "connect-timeout",
     "cores",
     "extra-platforms",
     "extra-sandbox-paths",
     "extra-system-features",
     "fallback",
     "keep-failed",
+    "max-free",
     "max-silent-time",
+    "min-free",
     "sandbox",
     "sandbox-paths",
     "ssl-cert-file",
@@ -31,6 +40,9 @@ pub const SETTINGS: [&str; 12] = [
 /// Where distributions keep the certificates of authorities that all trust.
 const CERTIFICATES: [&str; 3] =
     ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem"];
+
+/// How long a machine of `builders` may take to answer, if `connect-timeout` does not say.
+const PATIENCE: Duration = Duration::from_secs(15);
 
 /// How derivations are built.
 #[derive(Debug, Clone)]
@@ -49,6 +61,12 @@ pub struct BuildSettings {
     pub keep_failed: bool,
     /// Build what should have been fetched and could not be.
     pub fallback: bool,
+    /// When garbage is collected before a build, if ever.
+    pub space: Option<SpaceThresholds>,
+    /// Other machines that build.
+    pub builders: Vec<RemoteMachine>,
+    /// Whether these fetch what they need from their own substituters where they can.
+    pub builders_use_substitutes: bool,
 }
 
 impl BuildSettings {
@@ -94,7 +112,30 @@ impl BuildSettings {
             ..SandboxSettings::default()
         };
         let cores = number("cores", limits.cores, 0)?;
+        // Without a word on it, Nix looks for this file.
+        let list = limits.builders.as_ref().or_else(|| nix.get("builders"));
+        let list = list
+            .cloned()
+            .unwrap_or_else(|| format!("@{}", nix_conf::directory(environment).join("machines").display()));
+        let mut builders =
+            RemoteMachine::parse_list(&list, &machine.systems[0]).map_err(|error| match error {
+                error @ nix_build::Error::InvalidMachine { .. } => Failure::Usage(error.to_string()),
+                other => other.into(),
+            })?;
+        let patience = number("connect-timeout", None, 0)?;
+        for builder in &mut builders {
+            if let StoreUri::Ssh(address) = &mut builder.uri {
+                address.connect_timeout = Some(seconds(patience).unwrap_or(PATIENCE));
+            }
+        }
+        let bytes = |name: &str, default: u64| match nix.get(name) {
+            None => Ok(default),
+            Some(text) => size(text)
+                .map_err(|problem| Failure::Usage(format!("'{text}' is not a value of {name}: {problem}"))),
+        };
+        let (min_free, max_free) = (bytes("min-free", 0)?, bytes("max-free", u64::MAX)?);
         Ok(BuildSettings {
+            space: (min_free > 0).then_some(SpaceThresholds { min_free, max_free }),
             machine,
             sandbox,
             cores: usize::try_from(cores).unwrap_or(usize::MAX),
@@ -102,6 +143,8 @@ impl BuildSettings {
             max_silent_time: seconds(number("max-silent-time", limits.max_silent_time, 0)?),
             keep_failed: limits.keep_failed || truth(nix, "keep-failed", false)?,
             fallback: limits.fallback || truth(nix, "fallback", true)?,
+            builders,
+            builders_use_substitutes: truth(nix, "builders-use-substitutes", false)?,
         })
     }
 
@@ -113,6 +156,8 @@ impl BuildSettings {
             max_silent_time: self.max_silent_time,
             keep_failed: self.keep_failed,
             fallback: self.fallback,
+            builders_use_substitutes: self.builders_use_substitutes,
+            space: self.space,
             sandbox: self.sandbox.clone(),
             ..Settings::default()
         }
@@ -141,6 +186,9 @@ mod tests {
                 ("system-features", "a b"),
                 ("extra-system-features", "c"),
                 ("sandbox-paths", "/bin/sh=/opt/busybox /etc/x?"),
+                ("builders", "ssh-ng://mac aarch64-darwin - 4 ; arm aarch64-linux"),
+                ("connect-timeout", "3"),
+                ("min-free", "2G"),
             ],
         )
         .unwrap();
@@ -150,14 +198,22 @@ mod tests {
         assert!(found.machine.systems.contains(&"aarch64-linux".to_owned()));
         assert_eq!(found.machine.features, ["a", "b", "c"].map(str::to_owned).into());
         assert_eq!(found.sandbox.paths.len(), 2);
+        assert_eq!(found.builders.len(), 2);
+        assert_eq!(found.space, Some(SpaceThresholds { min_free: 2 << 30, max_free: u64::MAX }));
+        let StoreUri::Ssh(address) = &found.builders[1].uri else { panic!() };
+        assert_eq!(address.connect_timeout, Some(Duration::from_secs(3)));
         assert_eq!(settings(BuildLimits::default(), &[("timeout", "0")]).unwrap().timeout, None);
     }
 
     #[test]
     fn mistakes_are_usage_errors() {
-        for pair in
-            [("timeout", "long"), ("sandbox", "false"), ("sandbox-paths", "bin"), ("fallback", "perhaps")]
-        {
+        for pair in [
+            ("timeout", "long"),
+            ("sandbox", "false"),
+            ("sandbox-paths", "bin"),
+            ("fallback", "perhaps"),
+            ("builders", "a b c d"),
+        ] {
             assert!(matches!(settings(BuildLimits::default(), &[pair]), Err(Failure::Usage(_))), "{pair:?}");
         }
     }

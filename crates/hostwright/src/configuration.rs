@@ -1,7 +1,7 @@
 //! What was meant: the settings of a run, from all the places where they can be made.
 //!
 //! From strongest to weakest: the command line's own option, `--option NAME VALUE`, the environment (`HOSTWRIGHT_…`, then
-//! `NIX_CONFIG`), `$XDG_CONFIG_HOME/hostwright/config.toml`, the default. Directories follow the XDG base directory
+//! `NIX_CONFIG`), Nix's own files ([`crate::nix_conf`]), `$XDG_CONFIG_HOME/hostwright/config.toml`, the default. Directories follow the XDG base directory
 //! specification, and Nix's variables for its own (`NIX_CACHE_HOME`, `NIX_STATE_HOME`).
 
 use std::collections::BTreeMap;
@@ -18,14 +18,18 @@ use crate::caches::{self, CacheConfiguration};
 use crate::evaluation::{self, Evaluation, truth};
 use crate::failure::Failure;
 use crate::flakes::{self, FlakeConfiguration, FlakeDirectories};
+use crate::nix_conf::{self, NixSettings};
+use crate::store_choice::{DaemonChoice, StoreChoice};
 
 /// The settings of a run.
 #[derive(Debug, Clone)]
 pub struct Configuration {
     /// The directory that relative paths start from.
     pub working_directory: PathBuf,
-    /// The store's root: store paths lie in `ROOT/nix/store`.
+    /// The root of our own store: store paths lie in `ROOT/nix/store`.
     pub store_root: PathBuf,
+    /// The daemon whose store is used instead, if one is; our own is then a place to work in.
+    pub daemon: Option<DaemonChoice>,
     /// Mirrors, where they were chosen.
     pub mirrors: Mirrors,
     /// Inputs taken from elsewhere.
@@ -58,6 +62,12 @@ pub struct Configuration {
     pub user_profiles: PathBuf,
     /// How derivations are built.
     pub building: BuildSettings,
+    /// Keep equal files of the store once from the moment that they are added (`auto-optimise-store`).
+    pub optimise_store: bool,
+    /// Bring what is added to the disk before it counts (`fsync-store-paths`).
+    pub sync_store_paths: bool,
+    /// Nix's settings as they were given, for daemons that build for us.
+    pub nix_settings: BTreeMap<String, String>,
     /// Where things lie that can be made again.
     pub cache_directory: PathBuf,
     /// Where things lie that are kept between runs.
@@ -105,7 +115,16 @@ impl NumberOrAuto {
 pub type Environment<'a> = &'a dyn Fn(&str) -> Option<OsString>;
 
 /// Settings of Nix that mean something here, besides those of evaluation.
-const NIX_SETTINGS: [&str; 5] = ["eval-cache", "keep-derivations", "keep-going", "keep-outputs", "max-jobs"];
+const NIX_SETTINGS: [&str; 8] = [
+    "auto-optimise-store",
+    "fsync-store-paths",
+    "eval-cache",
+    "keep-derivations",
+    "keep-going",
+    "keep-outputs",
+    "max-jobs",
+    "store",
+];
 
 fn is_known(setting: &str) -> bool {
     NIX_SETTINGS.contains(&setting)
@@ -141,29 +160,22 @@ impl Configuration {
         let data_directory = directory("", "XDG_DATA_HOME", ".local/share")?;
         let file = read_config_file(&config_directory.join("config.toml"))?;
 
-        let mut warnings = Vec::new();
-        let mut nix = nix_config(environment);
+        let mut settings = NixSettings::read(environment, is_known)?;
         for pair in global.option.chunks_exact(2) {
-            if is_known(&pair[0]) {
-                nix.insert(pair[0].clone(), pair[1].clone());
-            } else {
-                warnings.push(format!("the setting '{}' has no effect", pair[0]));
-            }
+            settings.set_by_option(&pair[0], &pair[1], is_known);
         }
+        let NixSettings { values: nix, warnings, .. } = settings;
 
-        let store = match &global.store {
-            Some(store) => Some(working_directory.join(store_directory(store)?)),
-            None => match &file.store {
-                Some(store) => Some(config_directory.join(store_directory(store)?)),
-                None => match environment("NIX_REMOTE").as_deref().and_then(|text| text.to_str()) {
-                    Some(remote) if remote.starts_with("local?root=") => {
-                        Some(working_directory.join(store_directory(remote)?))
-                    }
-                    _ => None,
-                },
+        let remote = environment("NIX_REMOTE").map(|text| text.to_string_lossy().into_owned());
+        let store = match (&global.store, &file.store) {
+            (Some(store), _) => StoreChoice::parse(store, working_directory)?,
+            (None, Some(store)) => StoreChoice::parse(store, &config_directory)?,
+            (None, None) => match remote.as_ref().or_else(|| nix.get("store")) {
+                Some(store) => StoreChoice::parse(store, working_directory)?,
+                None => StoreChoice::Auto,
             },
-        };
-        let store_root = store.unwrap_or_else(|| default_store_root(&data_directory));
+        }
+        .settle(&data_directory);
 
         let max_jobs = limits
             .max_jobs
@@ -183,13 +195,14 @@ impl Configuration {
         let flake_directories = FlakeDirectories {
             cache: cache_directory.clone(),
             nix_config: flakes::nix_config_directory(environment),
+            netrc_file: nix_conf::directory(environment).join("netrc"),
             data: data_directory,
         };
         let caches = CacheConfiguration::new(
             &nix,
             environment,
             cache_directory.clone(),
-            flakes::nix_config_directory(environment).join("netrc"),
+            nix_conf::directory(environment).join("netrc"),
         )?;
         let flakes = FlakeConfiguration::new(
             &global.flakes,
@@ -200,7 +213,8 @@ impl Configuration {
         )?;
         let configuration = Configuration {
             working_directory: working_directory.to_owned(),
-            store_root,
+            store_root: store.root,
+            daemon: store.daemon,
             mirrors: Mirrors {
                 debian: global.mirror.clone().or(file.mirror),
                 security: global.security_mirror.clone().or(file.security_mirror),
@@ -216,7 +230,7 @@ impl Configuration {
             evaluation_cache: truth(&nix, "eval-cache", true)?,
             max_jobs: match max_jobs.as_deref() {
                 None | Some("auto") => processors(),
-                Some(text) => parse_number("max-jobs", text)?.max(1),
+                Some(text) => parse_number("max-jobs", text)?,
             },
             keep_going,
             print_build_logs: limits.print_build_logs,
@@ -226,6 +240,9 @@ impl Configuration {
             },
             user_profiles: user_profiles(environment),
             building: BuildSettings::new(limits, &nix, environment)?,
+            optimise_store: truth(&nix, "auto-optimise-store", false)?,
+            sync_store_paths: truth(&nix, "fsync-store-paths", false)?,
+            nix_settings: nix,
             cache_directory,
             state_directory: directory("NIX_STATE_HOME", "XDG_STATE_HOME", ".local/state")?,
         };
@@ -239,44 +256,6 @@ fn read_config_file(file: &Path) -> Result<ConfigFile, Failure> {
             .map_err(|source| Failure::ConfigFile { file: file.to_owned(), source: Box::new(source) }),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(ConfigFile::default()),
         Err(source) => Err(Failure::File { action: "read", path: file.to_owned(), source }),
-    }
-}
-
-/// The settings of `NIX_CONFIG` that matter here: lines `NAME = VALUE`, as in nix.conf(5).
-fn nix_config(environment: Environment<'_>) -> BTreeMap<String, String> {
-    let text = environment("NIX_CONFIG").unwrap_or_default();
-    text.to_string_lossy()
-        .lines()
-        .filter_map(|line| line.split('#').next().and_then(|line| line.split_once('=')))
-        .map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned()))
-        .filter(|(name, _)| is_known(name))
-        .collect()
-}
-
-/// A store as Nix writes it, or a directory.
-fn store_directory(text: &str) -> Result<&str, Failure> {
-    if let Some(root) = text.strip_prefix("local?root=") {
-        return Ok(root);
-    }
-    if text == "local" || text == "auto" {
-        return Ok("/");
-    }
-    if text == "daemon" || text.contains("://") || text.contains('?') {
-        return Err(Failure::Usage(format!(
-            "the store '{text}' is not one that can be used; give a directory, or local?root=DIRECTORY"
-        )));
-    }
-    Ok(text)
-}
-
-/// `/` where this user can write to its Nix store and database, else the user's own data directory.
-fn default_store_root(data_directory: &Path) -> PathBuf {
-    use rustix::fs::{Access, access};
-    let writable = |path: &str| access(path, Access::WRITE_OK).is_ok();
-    if writable("/nix/store") && writable("/nix/var/nix/db") {
-        PathBuf::from("/")
-    } else {
-        data_directory.to_owned()
     }
 }
 
@@ -310,7 +289,7 @@ mod tests {
         home: &Path,
     ) -> Result<(Configuration, Vec<String>), Failure> {
         let lookup = |name: &str| {
-            if name == "HOME" {
+            if name == "HOME" || name == "NIX_CONF_DIR" {
                 return Some(home.as_os_str().to_owned());
             }
             environment.iter().find(|(known, _)| *known == name).map(|(_, value)| OsString::from(value))
@@ -359,7 +338,7 @@ mod tests {
     #[test]
     fn mistakes_are_usage_errors() {
         let home = tempfile::tempdir().unwrap();
-        for store in ["daemon", "https://x", "local?real=/x"] {
+        for store in ["https://x", "local?real=/x"] {
             let global = GlobalArguments { store: Some(store.to_owned()), ..GlobalArguments::default() };
             assert!(configure(global, BuildLimits::default(), &[], home.path()).is_err(), "{store}");
         }

@@ -107,6 +107,20 @@ pub enum Failure {
     /// Builds.
     #[error(transparent)]
     Build(#[from] nix_build::Error),
+    /// Builds that a daemon could not do.
+    #[error("{daemon} could not build everything:\n{}", failures.join("\n"))]
+    DaemonBuild {
+        /// The daemon.
+        daemon: String,
+        /// What failed, and why, in the daemon's words.
+        failures: Vec<String>,
+    },
+    /// A daemon found its store damaged.
+    #[error("the store of {daemon} is damaged; what it says with -v tells where")]
+    DamagedDaemonStore {
+        /// The daemon.
+        daemon: String,
+    },
     /// A derivation that was not built here, or printed nothing.
     #[error("there is no log of '{derivation}': it was not built in this store, or printed nothing")]
     NoLog {
@@ -273,13 +287,14 @@ impl Failure {
             Failure::MalformedRequest { .. } | Failure::OptionRecords { .. } => Status::Internal,
             Failure::NothingToLock { .. } => Status::Usage,
             Failure::Build(error) => build_status(error),
+            Failure::DaemonBuild { .. } => Status::Build,
             Failure::Offline { .. } => Status::Network,
             Failure::NoOutput { .. } | Failure::NoImage { .. } | Failure::NoLog { .. } => Status::Evaluation,
             Failure::ChecksFailed { .. } => Status::Evaluation,
             Failure::NoEmulator { .. } => Status::Usage,
-            Failure::DamagedStore { .. } => Status::Integrity,
             Failure::Install(error) => install_status(error),
             Failure::Declined => Status::Interrupted,
+            Failure::DamagedStore { .. } | Failure::DamagedDaemonStore { .. } => Status::Integrity,
             Failure::Download(error) => download_status(error),
             Failure::Cache(error) => cache_status(error),
             Failure::CacheFaults { .. } => Status::Integrity,

@@ -54,6 +54,8 @@ pub struct FlakeDirectories {
     pub cache: PathBuf,
     /// Nix's own settings of the user.
     pub nix_config: PathBuf,
+    /// The names and passwords of Nix's own configuration.
+    pub netrc_file: PathBuf,
     /// The program's own data of the user.
     pub data: PathBuf,
 }
@@ -90,7 +92,7 @@ impl FlakeConfiguration {
             }
         }
         fetching.netrc_file =
-            Some(nix.get("netrc-file").map_or_else(|| PathBuf::from("/etc/nix/netrc"), PathBuf::from));
+            Some(nix.get("netrc-file").map_or_else(|| directories.netrc_file.clone(), PathBuf::from));
         fetching.flake_registry =
             nix.get("flake-registry").map_or(GLOBAL_REGISTRY, String::as_str).to_owned();
         fetching.user_registry = Some(directories.nix_config.join("registry.json"));

@@ -14,11 +14,13 @@ mod evaluation;
 mod failure;
 mod flakes;
 mod interrupt;
+mod nix_conf;
 mod output;
 mod progress;
 mod repl;
 mod report;
 mod stages;
+mod store_choice;
 mod vm;
 
 use std::process::ExitCode;

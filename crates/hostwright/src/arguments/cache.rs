@@ -129,10 +129,11 @@ pub struct CopyArguments {
     /// Store paths, and with --to links to them
     #[arg(value_name = "PATH", required = true, value_hint = ValueHint::AnyPath)]
     pub paths: Vec<PathBuf>,
-    /// The cache to copy from; several are asked in the order of their priorities [default: the setting substituters]
+    /// The cache to copy from, or a store (daemon, ssh-ng://HOST); several caches are asked in the order of their priorities
+    /// [default: the setting substituters]
     #[arg(long, value_name = "URL", action = ArgAction::Append, conflicts_with = "to", value_hint = ValueHint::Url)]
     pub from: Vec<String>,
-    /// The cache to copy to
+    /// The cache to copy to, or a store (daemon, ssh-ng://HOST)
     #[arg(long, value_name = "URL", value_hint = ValueHint::Url)]
     pub to: Option<String>,
     /// Take what is not signed

@@ -2,10 +2,8 @@
 
 use std::path::PathBuf;
 
-use nix_build::realise::Plan;
 use nix_flake::{FlakeReference, Installable};
 use nix_store::StoreDir;
-use nix_store::local::RootTarget;
 use serde_json::{Value, json};
 
 use super::Session;
@@ -14,7 +12,7 @@ use crate::failure::Failure;
 use crate::output;
 use crate::stages::evaluate;
 use crate::stages::packages::Fleet;
-use crate::stages::realise::{self, Built};
+use crate::stages::realise::{self, Built, Prepared};
 
 /// Builds, links and prints.
 pub fn run(session: &Session, arguments: &BuildArguments) -> Result<(), Failure> {
@@ -36,13 +34,13 @@ pub fn run(session: &Session, arguments: &BuildArguments) -> Result<(), Failure>
         let prepare = if arguments.rebuild { realise::prepare_check } else { realise::prepare };
         let prepared = prepare(session, &flake.trees, &evaluated)?;
         if arguments.dry_run {
-            plans.push(prepared.plan);
+            plans.push(prepared);
             continue;
         }
-        for result in realise::realise(session, &prepared, &evaluated)? {
+        for result in realise::realise_in_place(session, &prepared, &evaluated)? {
             if !arguments.no_link {
                 let link = session.configuration.working_directory.join(link_name(arguments, built.len()));
-                prepared.store.add_root(&link, result.path()?, RootTarget::Real)?;
+                prepared.link(session, &link, &result)?;
             }
             built.push(result);
         }
@@ -98,13 +96,13 @@ fn describe(built: &Built) -> Value {
     json!({ "drvPath": directory.display(&built.target.derivation).to_string(), "outputs": outputs })
 }
 
-fn print_plans(arguments: &BuildArguments, plans: &[Plan]) -> Result<(), Failure> {
-    for plan in plans {
+fn print_plans(arguments: &BuildArguments, plans: &[Prepared]) -> Result<(), Failure> {
+    for prepared in plans {
         if arguments.json {
             let failed = |source: serde_json::Error| Failure::StandardOutput { source: source.into() };
-            output::json(&serde_json::to_value(plan).map_err(failed)?)?;
+            output::json(&serde_json::to_value(&prepared.plan).map_err(failed)?)?;
         } else {
-            output::write(&plan.to_string())?;
+            output::write(&prepared.description())?;
         }
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! `hostwright copy [--from URL… | --to URL] PATH…`
+//! `hostwright copy [--from URL… | --to URL] PATH…`: from and to binary caches, and stores that a Nix daemon serves.
 
 use binary_cache::{Caches, Settings};
 use nix_store::{LocalStore, StoreDir, StorePath, StoreRoot};
@@ -9,16 +9,28 @@ use crate::arguments::CopyArguments;
 use crate::failure::Failure;
 use crate::output;
 use crate::stages::caches;
+use crate::stages::daemon::Daemon;
 
 /// Copies, and says what.
 pub fn run(session: &Session, arguments: &CopyArguments) -> Result<(), Failure> {
     let roots = caches::store_paths(session, &arguments.paths)?;
     let copied: Vec<StorePath> = match &arguments.to {
+        Some(url) if is_daemon(url) => {
+            let daemon = Daemon::connect(session, &url.parse()?)?;
+            daemon.copy_to(session, &caches::readable_store(session)?, &roots.into_iter().collect())?
+        }
         Some(url) => {
             let keys = caches::keys(session, &[])?;
             cache::push::push(session, url, &roots, &keys)?.1.added.into_iter().collect()
         }
-        None => fetch(session, arguments, &roots)?,
+        None => match arguments.from.as_slice() {
+            [url] if is_daemon(url) => {
+                let daemon = Daemon::connect(session, &url.parse()?)?;
+                let store = LocalStore::open(StoreRoot::new(&session.configuration.store_root))?;
+                daemon.copy_from(session, &store, &roots.into_iter().collect())?
+            }
+            _ => fetch(session, arguments, &roots)?,
+        },
     };
     if arguments.json {
         let directory = StoreDir::default();
@@ -27,6 +39,11 @@ pub fn run(session: &Session, arguments: &CopyArguments) -> Result<(), Failure> 
     }
     session.progress.say(&format!("Copied {} paths.", copied.len()));
     Ok(())
+}
+
+/// Whether this is the address of a store that a daemon serves, and no cache's.
+fn is_daemon(url: &str) -> bool {
+    url == "daemon" || ["unix://", "ssh-ng://", "ssh://"].iter().any(|scheme| url.starts_with(scheme))
 }
 
 fn fetch(

@@ -9,13 +9,16 @@ use nix_store::local::{
 use nix_store::{LocalStore, StoreRoot};
 use serde_json::json;
 
-use super::Session;
+use super::{Session, store_of_daemon};
 use crate::arguments::GcArguments;
 use crate::failure::Failure;
 use crate::output;
 
 /// Removes what nothing needs, or says what that would be.
 pub fn run(session: &Session, arguments: &GcArguments) -> Result<(), Failure> {
+    if let Some(daemon) = store_of_daemon::asked_for(session)? {
+        return store_of_daemon::collect(session, &daemon, arguments);
+    }
     let root = StoreRoot::new(&session.configuration.store_root);
     // A store that is not there is a mistake, not one to be made.
     let reader = LocalStore::open_for(root.clone(), Access::ReadOnly)?;

@@ -26,6 +26,7 @@ mod rollback;
 mod ssh;
 mod status;
 mod store;
+mod store_of_daemon;
 mod update;
 mod vm;
 

@@ -5,10 +5,10 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use nix_store::local::{Access, ProblemKind};
-use nix_store::{LocalStore, StorePath, StoreRoot, ValidPathInfo};
+use nix_store::{LocalStore, StoreDir, StorePath, StoreRoot, ValidPathInfo};
 use serde_json::{Value, json};
 
-use super::Session;
+use super::{Session, store_of_daemon};
 use crate::arguments::{
     StoreCommand, StoreCommandArguments, StoreDeleteArguments, StoreInfoArguments, StoreOptimiseArguments,
     StoreRootsArguments, StoreVerifyArguments,
@@ -18,6 +18,9 @@ use crate::output;
 
 /// Does what was asked for.
 pub fn run(session: &Session, arguments: &StoreCommandArguments) -> Result<(), Failure> {
+    if let Some(daemon) = store_of_daemon::asked_for(session)? {
+        return store_of_daemon::run(session, &daemon, &arguments.command);
+    }
     let root = StoreRoot::new(&session.configuration.store_root);
     let store = LocalStore::open_for(root.clone(), Access::ReadOnly)?;
     match &arguments.command {
@@ -54,7 +57,7 @@ fn info(session: &Session, store: &LocalStore, arguments: &StoreInfoArguments) -
     }
     let infos = paths.iter().map(|path| store.path_info(path)).collect::<Result<Vec<_>, _>>()?;
     if arguments.json {
-        return output::json(&infos.iter().map(|info| describe(store, info)).collect());
+        return output::json(&infos.iter().map(|info| describe(store.directory(), info)).collect());
     }
     let mut text = String::new();
     for info in &infos {
@@ -89,8 +92,8 @@ fn info_of_store(store: &LocalStore, as_json: bool) -> Result<(), Failure> {
 }
 
 /// The names are those of `nix path-info --json`.
-fn describe(store: &LocalStore, info: &ValidPathInfo) -> Value {
-    let display = |path: &StorePath| store.directory().display(path);
+pub fn describe(directory: &StoreDir, info: &ValidPathInfo) -> Value {
+    let display = |path: &StorePath| directory.display(path);
     json!({
         "path": display(&info.path),
         "narHash": info.nar_hash.to_sri(),

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::ProgressBar;
-use nix_build::realise::{BuildId, BuildObserver, InProcess, Outcome, Plan, PlannedBuild};
+use nix_build::realise::{BuildId, BuildObserver, BuilderQueue, InProcess, Outcome, Plan, PlannedBuild};
 
 use crate::progress::Progress;
 
@@ -84,6 +84,15 @@ impl BuildObserver for Building<'_> {
         self.progress.warn(text);
     }
 
+    fn sent(&self, _id: BuildId, build: &PlannedBuild, machine: &str) {
+        self.progress.detail(&format!("{} is built on {machine}", build.name));
+    }
+
+    fn queues(&self, queues: &[BuilderQueue]) {
+        let queues: Vec<String> = queues.iter().map(describe).collect();
+        self.builds.set_message(queues.join(", "));
+    }
+
     fn started(&self, id: BuildId, build: &PlannedBuild) {
         let mut state = self.lock();
         state.names.insert(id, build.name.clone());
@@ -128,6 +137,16 @@ impl BuildObserver for Building<'_> {
                 duration.as_secs_f64()
             ));
         }
+    }
+}
+
+/// `host 2/4, 3 waiting`
+fn describe(queue: &BuilderQueue) -> String {
+    let machine = queue.machine.rsplit(['/', '@']).next().unwrap_or_default();
+    match (queue.slots, queue.waiting) {
+        (0, _) => format!("{machine} lost"),
+        (slots, 0) => format!("{machine} {}/{slots}", queue.running),
+        (slots, waiting) => format!("{machine} {}/{slots}, {waiting} waiting", queue.running),
     }
 }
 

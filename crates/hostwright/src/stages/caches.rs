@@ -70,7 +70,13 @@ pub fn absolute(session: &Session, url: &str) -> String {
 
 /// The store that paths are read from; it may be somebody else's.
 pub fn readable_store(session: &Session) -> Result<LocalStore, Failure> {
-    let root = || StoreRoot::new(&session.configuration.store_root);
+    let daemon = session.configuration.daemon.as_ref();
+    // The store of this machine's daemon can be read by everybody.
+    let root = match daemon.is_some_and(|daemon| daemon.is_asked && daemon.uri.is_local()) {
+        true => Path::new("/"),
+        false => session.configuration.store_root.as_path(),
+    };
+    let root = || StoreRoot::new(root);
     match LocalStore::open_for(root(), Access::ReadWrite) {
         Ok(store) => Ok(store),
         Err(_) => Ok(LocalStore::open_for(root(), Access::ReadOnly)?),

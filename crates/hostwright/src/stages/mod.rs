@@ -2,6 +2,7 @@
 
 mod building;
 pub mod caches;
+pub mod daemon;
 pub mod downloads;
 pub mod evaluate;
 mod evaluation_cache;

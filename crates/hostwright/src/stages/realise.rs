@@ -1,15 +1,19 @@
 //! From derivations to valid store paths.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use debian::Archive;
 use nix_build::builders::{Mirrors, Network};
 use nix_build::realise::{Means, Plan, Settings, Wanted, WantedOutputs, plan_by, plan_check};
 use nix_expr::AddedPath;
 use nix_flake::SourceTree;
+use nix_store::daemon::Missing;
+use nix_store::local::RootTarget;
 use nix_store::{ContentAddressMethod, HashAlgorithm, LocalStore, StorePath, StoreRoot};
 
 use super::building::Building;
+use super::daemon::{self, Daemon};
 use super::evaluate::{Evaluated, Target};
 use super::packages::sources;
 use super::substituter;
@@ -24,6 +28,40 @@ pub struct Prepared {
     pub plan: Plan,
     /// By what it can be had.
     means: Means,
+    /// The daemon whose store is used instead, if one is.
+    daemon: Option<InDaemon>,
+}
+
+/// A daemon's part.
+struct InDaemon {
+    daemon: Daemon,
+    /// What it has to do, if it builds; otherwise it gets what is built here.
+    missing: Option<Missing>,
+}
+
+impl Prepared {
+    /// What is going to be done, for people.
+    pub fn description(&self) -> String {
+        let Some(InDaemon { missing: Some(missing), .. }) = &self.daemon else {
+            return self.plan.to_string();
+        };
+        let mut text = String::new();
+        for (paths, what) in [(&missing.will_build, "built"), (&missing.will_substitute, "fetched")] {
+            if !paths.is_empty() {
+                text.push_str(&format!("these {} paths will be {what} by the daemon:\n", paths.len()));
+                text.extend(paths.iter().map(|path| format!("  {path}\n")));
+            }
+        }
+        text
+    }
+
+    /// Makes `link` lead to what was built, where it lies.
+    pub fn link(&self, session: &Session, link: &Path, built: &Built) -> Result<(), Failure> {
+        match &self.daemon {
+            Some(InDaemon { daemon, .. }) => daemon.link(session, link, built.path()?),
+            None => Ok(self.store.add_root(link, built.path()?, RootTarget::Real)?),
+        }
+    }
 }
 
 /// A target whose output is valid.
@@ -66,7 +104,10 @@ fn prepare_by(
     plan: impl FnOnce(&Means, &LocalStore, &[Wanted]) -> nix_build::Result<Plan>,
 ) -> Result<Prepared, Failure> {
     session.progress.stage("plan", "Planning", || {
-        let store = LocalStore::open(StoreRoot::new(&session.configuration.store_root))?;
+        let configuration = &session.configuration;
+        let mut store = LocalStore::open(StoreRoot::new(&configuration.store_root))?;
+        store.set_optimise_added(configuration.optimise_store);
+        store.set_sync_before_register(configuration.sync_store_paths);
         add_sources(&store, trees, evaluated)?;
         store.write_derivations(evaluated.graph.values())?;
         let wanted: Vec<Wanted> = evaluated
@@ -77,17 +118,75 @@ fn prepare_by(
                 outputs: WantedOutputs::Named(BTreeSet::from([target.output.clone()])),
             })
             .collect();
+        let daemon = daemon_for(session, &store, evaluated)?;
+        if let Some(InDaemon { missing: Some(_), .. }) = &daemon {
+            let plan = Plan { substitutions: Vec::new(), builds: Vec::new(), wanted: Vec::new() };
+            return Ok(Prepared { store, plan, means: Means::default(), daemon });
+        }
+        let building = &configuration.building;
         let means = Means {
-            machine: session.configuration.building.machine.clone(),
+            machine: building.machine.clone(),
             substituter: substituter::of_graph(session, &evaluated.graph)?,
+            builders: if configuration.offline { Vec::new() } else { building.builders.clone() },
+            builds_here: configuration.max_jobs > 0,
         };
         let plan = plan(&means, &store, &wanted)?;
-        Ok(Prepared { store, plan, means })
+        Ok(Prepared { store, plan, means, daemon })
     })
 }
 
-/// Builds what was planned.
+/// The daemon whose store is used, if it has something to do with what was evaluated.
+fn daemon_for(
+    session: &Session,
+    store: &LocalStore,
+    evaluated: &Evaluated,
+) -> Result<Option<InDaemon>, Failure> {
+    let Some(choice) = &session.configuration.daemon else { return Ok(None) };
+    let builds = daemon::can_build(&evaluated.graph);
+    if !builds && !choice.is_asked {
+        return Ok(None);
+    }
+    let daemon = Daemon::connect(session, &choice.uri)?;
+    let missing = if builds { Some(daemon.plan(session, store, evaluated)?) } else { None };
+    Ok(Some(InDaemon { daemon, missing }))
+}
+
+/// Builds what was planned. All of it is valid in our own store then.
 pub fn realise(session: &Session, prepared: &Prepared, evaluated: &Evaluated) -> Result<Vec<Built>, Failure> {
+    match &prepared.daemon {
+        Some(InDaemon { daemon, missing: Some(missing) }) => {
+            let built = daemon.build(session, &prepared.store, evaluated, missing)?;
+            daemon.bring(session, &prepared.store, &built)?;
+            Ok(built)
+        }
+        _ => realise_here(session, prepared, evaluated),
+    }
+}
+
+/// Builds what was planned. All of it is valid in the store that is used then, which may be a daemon's.
+pub fn realise_in_place(
+    session: &Session,
+    prepared: &Prepared,
+    evaluated: &Evaluated,
+) -> Result<Vec<Built>, Failure> {
+    match &prepared.daemon {
+        Some(InDaemon { daemon, missing: Some(missing) }) => {
+            daemon.build(session, &prepared.store, evaluated, missing)
+        }
+        Some(InDaemon { daemon, missing: None }) => {
+            let built = realise_here(session, prepared, evaluated)?;
+            daemon.take(session, &prepared.store, &built)?;
+            Ok(built)
+        }
+        None => realise_here(session, prepared, evaluated),
+    }
+}
+
+fn realise_here(
+    session: &Session,
+    prepared: &Prepared,
+    evaluated: &Evaluated,
+) -> Result<Vec<Built>, Failure> {
     let configuration = &session.configuration;
     let cancellation = nix_build::Cancellation::new();
     let stop = cancellation.clone();
@@ -97,6 +196,7 @@ pub fn realise(session: &Session, prepared: &Prepared, evaluated: &Evaluated) ->
         keep_going: configuration.keep_going,
         network: network(session, &prepared.plan)?,
         means: prepared.means.clone(),
+        keep: configuration.keep,
         ..configuration.building.settings()
     };
     let building = Building::new(&session.progress, configuration.print_build_logs);

@@ -11,6 +11,7 @@ mod boots;
 mod caches;
 mod cards;
 mod deploys;
+mod daemon;
 mod disk_full;
 mod evaluation;
 mod fleet;
