@@ -1,6 +1,7 @@
 //! A host that runs in QEMU under `hostwright vm`, reached with OpenSSH's client.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::Mutex;
@@ -22,6 +23,7 @@ pub struct Machine {
     program: Child,
     pub port: String,
     pub identity_file: PathBuf,
+    state: PathBuf,
 }
 
 impl Machine {
@@ -55,6 +57,7 @@ impl Machine {
             program,
             port: reached["port"].to_string(),
             identity_file: PathBuf::from(reached["identityFile"].as_str().unwrap()),
+            state,
         }
     }
 
@@ -94,6 +97,14 @@ impl Machine {
         String::from_utf8(output.stdout).unwrap().trim_end_matches('\n').to_owned()
     }
 
+    /// Runs a command on the host, however it ends: its status, and all that it said.
+    pub fn attempt(&self, command: &str) -> (i32, String) {
+        let output = self.ssh(&format!("({command}) 2>&1"));
+        let status = output.status.code().unwrap_or(255);
+        assert_ne!(status, 255, "ssh itself failed: {}", String::from_utf8_lossy(&output.stderr));
+        (status, String::from_utf8(output.stdout).unwrap())
+    }
+
     /// Whether a command fails on the host.
     pub fn fails(&self, command: &str) -> bool {
         let status = self.ssh(command).status.code();
@@ -121,8 +132,35 @@ impl Machine {
 
     /// Reboots the host and waits until it answers again.
     pub fn reboot(&self) {
-        let boot = self.run("cat /proc/sys/kernel/random/boot_id");
+        let boot = self.boot();
         self.ssh("systemctl reboot");
+        self.wait_for_another_boot(&boot);
+    }
+
+    /// Presses the reset button: the host loses whatever is not on its disk.
+    pub fn reset(&self) {
+        let boot = self.boot();
+        let stream = UnixStream::connect(self.state.join("qmp")).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        let mut reader = BufReader::new(stream);
+        // QEMU's docs/interop/qmp-spec: a greeting, and an answer to each command.
+        let mut answer = String::new();
+        reader.read_line(&mut answer).unwrap();
+        for command in ["qmp_capabilities", "system_reset"] {
+            writeln!(reader.get_mut(), "{{\"execute\":\"{command}\"}}").unwrap();
+            answer.clear();
+            reader.read_line(&mut answer).unwrap();
+            assert!(!answer.contains("error"), "{answer}");
+        }
+        self.wait_for_another_boot(&boot);
+    }
+
+    /// Which boot of the host this is.
+    pub fn boot(&self) -> String {
+        self.run("cat /proc/sys/kernel/random/boot_id")
+    }
+
+    fn wait_for_another_boot(&self, boot: &str) {
         let begun = Instant::now();
         loop {
             let output = self.ssh("cat /proc/sys/kernel/random/boot_id");

@@ -24,3 +24,4 @@ mod mistakes;
 mod power_cuts;
 mod repl;
 mod store;
+mod switching;

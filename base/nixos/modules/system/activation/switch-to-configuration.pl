@@ -92,21 +92,23 @@ my $decisions = Decisions->new(
 );
 $decisions->decide($plan);
 my @old_swaps = FileSystems::decide($plan, "/etc/fstab", "$system/etc/fstab");
+# A mount of the table may never have been made.
+$plan->remove(stop => $_) for grep { !$before->{$_} } $plan->names("stop");
 my @users = UserManagers::plan($system, $has_changed);
 my $new_manager = $programs->differs("/usr/lib/systemd/systemd", "/proc/1/exe")
     || read_text("/etc/systemd/system.conf") ne read_text("$system/etc/systemd/system.conf");
 
 if ($action eq "dry-activate") {
     print STDERR "would stop swap device: $_\n" for @old_swaps;
-    $plan->tell(stop => "would stop the following units");
-    $plan->tell(skip => "would NOT stop the following changed units");
+    $plan->report(stop => "would stop the following units");
+    $plan->report(skip => "would NOT stop the following changed units");
     print STDERR "would activate the configuration...\n";
     system("$system/dry-activate", $system);
     $decisions->asked($plan, map { taken("/run/nixos/dry-activation-$_-list") } qw(restart reload));
     print STDERR "would restart systemd\n" if $new_manager;
-    $plan->tell(reload => "would reload the following units");
-    $plan->tell(restart => "would restart the following units");
-    $plan->tell(start => "would start the following units");
+    $plan->report(reload => "would reload the following units");
+    $plan->report(restart => "would restart the following units");
+    $plan->report(start => "would start the following units");
     UserManagers::tell_what_would_be($_) for @users;
     exit 0;
 }
@@ -118,9 +120,9 @@ for (@old_swaps) {
     print STDERR "stopping swap device: $_\n";
     system("swapoff", $_);
 }
-$plan->tell(stop => "stopping the following units");
+$plan->report(stop => "stopping the following units");
 $manager->on_units(stop => $plan->names("stop")) or $status = 4;
-$plan->tell(skip => "NOT restarting the following changed units");
+$plan->report(skip => "NOT restarting the following changed units");
 
 Usr::put_in_place(abs_path("$system/usr"));
 
@@ -155,7 +157,7 @@ $manager->on_units(restart => "sysinit-reactivation.target") or $status = 4;
 look_again();
 for (["reload", "reloading"], ["restart", "restarting"], ["start", "starting"]) {
     my ($list, $what) = @$_;
-    $plan->tell($list => "$what the following units");
+    $plan->report($list => "$what the following units");
     $manager->on_units($list => $plan->names($list)) or $status = 4;
     $plan->done($list);
 }
@@ -163,7 +165,7 @@ for (["reload", "reloading"], ["restart", "restarting"], ["start", "starting"]) 
 my $after = $manager->settled;
 my @failed = Plan::in_order(grep { Manager::has_failed($after->{$_}) } keys %$after);
 my @new = Plan::in_order(
-    grep { !$before->{$_} && !Manager::has_failed($after->{$_}) && !/\.(?:scope|device)$/ } keys %$after
+    grep { !$before->{$_} && !Manager::has_failed($after->{$_}) && !/\.(?:scope|device)$|^sysinit-reactivation\.target$/ } keys %$after
 );
 print STDERR "the following new units were started: ", join(", ", @new), "\n" if @new;
 if (@failed) {

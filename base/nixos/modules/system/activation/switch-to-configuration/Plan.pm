@@ -68,7 +68,7 @@ sub in_order {
 }
 
 # Says what happens to a list's units, but for those that would only be noise.
-sub tell {
+sub report {
     my ($self, $list, $what) = @_;
     my $all = ($ENV{STC_DISPLAY_ALL_UNITS} // "") eq "1";
     my @names = grep { $all || !$self->{hidden}{$_} } $self->names($list);

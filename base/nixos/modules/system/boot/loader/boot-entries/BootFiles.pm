@@ -34,7 +34,9 @@ sub write_file {
     return if -f $path && -s _ == length $content && read_file($path) eq $content;
     my $new = "$path.tmp";
     my $file;
-    my $written = open($file, ">:raw", $new) && print($file $content) && close($file);
+    open $file, ">:raw", $new or die "cannot make $new: $!\n";
+    my $written = print $file $content;
+    $written = close($file) && $written;
     my $reason = $!;
     return if $written && system("sync", $new) == 0 && rename $new, $path;
     unlink $new;

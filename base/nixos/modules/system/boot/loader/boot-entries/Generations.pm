@@ -19,8 +19,9 @@ sub of_profile {
 }
 
 # The entries of a menu: the newest generations up to the limit, if there is one, and
-# whatever their age the one that boots by default and the one that runs. Each has its
-# number, its system, and the name of its variant (a specialisation) or nothing.
+# whatever their age the one that boots by default, the one that has booted, and the
+# systems that are wanted. Each has its number, its system, and the name of its variant
+# (a specialisation) or nothing.
 sub listed {
     my ($limit, @wanted) = @_;
     my @generations = all();
@@ -28,12 +29,16 @@ sub listed {
     my %wanted = map { $_ => 1 } grep { defined } @wanted, of_profile(), abs_path("/run/booted-system");
     my $oldest = $limit && @generations > $limit ? $generations[-$limit][0] : 0;
     my @listed;
-    for my $generation (@generations) {
+    for my $generation (reverse @generations) {
         my ($number, $system) = @$generation;
         my @variants = map { [ $number, abs_path("$system/specialisation/$_"), $_ ] }
             grep { /^[A-Za-z0-9_-][A-Za-z0-9_.-]*$/ } BootFiles::names_in("$system/specialisation");
         my @entries = ([ $number, $system, "" ], @variants);
-        push @listed, @entries if $number >= $oldest || grep { $wanted{ $_->[1] // "" } } @entries;
+        my @found = grep { $wanted{ $_->[1] // "" } } @entries;
+        next unless $number >= $oldest || @found;
+        # One generation of a system is enough.
+        delete $wanted{ $_->[1] } for @found;
+        unshift @listed, @entries;
     }
     return grep { defined $_->[1] && -e "$_->[1]/kernel" && -e "$_->[1]/initrd" } @listed;
 }

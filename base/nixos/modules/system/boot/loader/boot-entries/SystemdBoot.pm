@@ -109,7 +109,7 @@ sub collect {
     unlink map { "$entries/$_" } grep { /$of_generation/ && !$wanted->{$_} } BootFiles::names_in($entries);
     my %named = map { $_ => 1 } keys %{ $coming // {} };
     for my $entry (grep { /\.conf$/ } BootFiles::names_in($entries)) {
-        $named{$1} = 1 while BootFiles::read_file("$entries/$entry") =~ m{^(?:linux|initrd)\s+/EFI/nixos/(\S+)}mg;
+        $named{$_} = 1 for BootFiles::read_file("$entries/$entry") =~ m{^(?:linux|initrd)\s+/EFI/nixos/(\S+)}mg;
     }
     system("sync", "-f", $esp);
     unlink map { "$esp/EFI/nixos/$_" } grep { /\.efi$/ && !$named{$_} } BootFiles::names_in("$esp/EFI/nixos");
