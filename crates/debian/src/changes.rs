@@ -39,11 +39,7 @@ impl fmt::Display for PackageChange {
 
 /// What changes from `old` (nothing, if there is none) to `new`, for the packages that `concerns` says yes to by their
 /// architecture and name. In the order of architectures and names.
-pub fn changes(
-    old: Option<&Lock>,
-    new: &Lock,
-    concerns: impl Fn(&str, &str) -> bool,
-) -> Vec<PackageChange> {
+pub fn changes(old: Option<&Lock>, new: &Lock, concerns: impl Fn(&str, &str) -> bool) -> Vec<PackageChange> {
     let mut found = Vec::new();
     let empty = BTreeMap::new();
     let before = old.map_or(&empty, |lock| &lock.packages);
@@ -80,11 +76,7 @@ fn from_security(package: &LockedPackage) -> bool {
 impl Lock {
     /// The locked packages of an architecture that `names` need, themselves included; names that are not locked are left
     /// out. Of a group of alternatives one that was named is taken, else the first, as the base does it.
-    pub fn closure(
-        &self,
-        architecture: &str,
-        names: impl IntoIterator<Item = String>,
-    ) -> BTreeSet<String> {
+    pub fn closure(&self, architecture: &str, names: impl IntoIterator<Item = String>) -> BTreeSet<String> {
         let Some(packages) = self.packages.get(architecture) else { return BTreeSet::new() };
         let named: BTreeSet<String> = names.into_iter().filter(|name| packages.contains_key(name)).collect();
         let mut open: Vec<String> = named.iter().cloned().collect();
@@ -123,8 +115,7 @@ mod tests {
     }
 
     fn lock(packages: &[(&str, LockedPackage)]) -> Lock {
-        let packages =
-            packages.iter().map(|(name, package)| ((*name).to_owned(), package.clone())).collect();
+        let packages = packages.iter().map(|(name, package)| ((*name).to_owned(), package.clone())).collect();
         Lock {
             components: vec!["main".into()],
             packages: BTreeMap::from([("amd64".to_owned(), packages)]),

@@ -65,7 +65,8 @@ impl Place {
         let mut lacking = Lacking { paths: 0, bytes: 0 };
         let mut planned = |found| lacking = found;
         let report =
-            copy_closure(&self.store, &self.host(), state, root, settings, &mut planned, &mut |_| {}).unwrap();
+            copy_closure(&self.store, &self.host(), state, root, settings, &mut planned, &mut |_| {})
+                .unwrap();
         (report, lacking)
     }
 
@@ -116,7 +117,14 @@ fn a_tree_is_made_out_of_the_one_before() {
     let new_usr = place.add(
         "usr",
         &tree(&[
-            ("bin", tree(&[("big", big), ("link", link("new")), ("new", Node::Regular { executable: true, contents: b"#!/bin/sh\n".to_vec() })])),
+            (
+                "bin",
+                tree(&[
+                    ("big", big),
+                    ("link", link("new")),
+                    ("new", Node::Regular { executable: true, contents: b"#!/bin/sh\n".to_vec() }),
+                ]),
+            ),
             ("lib", tree(&[("deep", tree(&[("er", Node::file(""))])), ("other", other)])),
             ("was-file", tree(&[("now", Node::file("directory"))])),
         ]),
@@ -185,7 +193,9 @@ fn what_breaks_off_or_leads_outside_is_refused() {
             patience: Duration::from_secs(60),
         };
         match place.host().run_with(&script, input.as_bytes(), |_| {}) {
-            Err(deploy::Error::Remote { said: found, .. }) => assert!(found.contains(said), "{input:?}: {found}"),
+            Err(deploy::Error::Remote { said: found, .. }) => {
+                assert!(found.contains(said), "{input:?}: {found}")
+            }
             other => panic!("{input:?}: {other:?}"),
         }
         assert!(!place.there(&new).exists());

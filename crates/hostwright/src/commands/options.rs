@@ -31,7 +31,11 @@ pub fn run(session: &Session, arguments: &OptionsArguments) -> Result<(), Failur
             path: file.clone(),
             source,
         })?;
-        session.progress.say(&format!("Wrote {}: {}.", file.display(), output::counted(found.len(), "option")));
+        session.progress.say(&format!(
+            "Wrote {}: {}.",
+            file.display(),
+            output::counted(found.len(), "option")
+        ));
         return Ok(());
     }
     if arguments.json {

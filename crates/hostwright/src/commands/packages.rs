@@ -12,8 +12,7 @@ use crate::stages::search::fit;
 /// Looks for packages in the archive's indices, the newest version of each.
 pub fn run(session: &Session, arguments: &PackagesArguments) -> Result<(), Failure> {
     let archive = Archive::open(session)?;
-    let Some(index) =
-        archive.indices.iter().find(|index| index.architecture() == arguments.architecture)
+    let Some(index) = archive.indices.iter().find(|index| index.architecture() == arguments.architecture)
     else {
         return Err(Failure::Usage(format!("there is no index of {}", arguments.architecture)));
     };

@@ -21,7 +21,9 @@ pub fn run(session: &Session, arguments: &UpdateArguments) -> Result<(), Failure
     if let (Some(old), [_, ..]) = (&old, arguments.packages.as_slice()) {
         let locked = |name: &String| old.packages.values().any(|packages| packages.contains_key(name));
         if let Some(unknown) = arguments.packages.iter().find(|name| !locked(name)) {
-            return Err(Failure::Usage(format!("no host has the package '{unknown}': it is not in debian.lock")));
+            return Err(Failure::Usage(format!(
+                "no host has the package '{unknown}': it is not in debian.lock"
+            )));
         }
     }
     let resolved = fleet.resolve(session, |indices, lock| kept(arguments, indices, lock))?;
@@ -59,11 +61,7 @@ fn kept(arguments: &UpdateArguments, indices: &[Index], lock: Option<Lock>) -> O
 }
 
 /// What changes on one host.
-fn host_changes(
-    old: Option<&Lock>,
-    new: &Lock,
-    requests: &BTreeMap<String, Requests>,
-) -> Vec<PackageChange> {
+fn host_changes(old: Option<&Lock>, new: &Lock, requests: &BTreeMap<String, Requests>) -> Vec<PackageChange> {
     let own = |lock: &Lock, architecture: &str| -> BTreeSet<String> {
         let asked = requests.get(architecture).into_iter();
         let names = asked.flat_map(|requests| {

@@ -14,7 +14,7 @@ pub mod option_reference;
 pub mod packages;
 pub mod realise;
 mod requests;
-pub mod stored_card;
 pub mod search;
+pub mod stored_card;
 mod substituter;
 pub mod world;

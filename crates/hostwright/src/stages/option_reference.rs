@@ -48,7 +48,9 @@ pub struct OptionRecord {
 pub fn of_base(session: &Session) -> Result<Vec<OptionRecord>, Failure> {
     let bundled = session.bundled(None);
     let Some(tree) = bundled.tree("debian")? else {
-        return Err(nix_flake::Error::UnknownBundled { name: "debian".to_owned(), known: bundled.names() }.into());
+        return Err(
+            nix_flake::Error::UnknownBundled { name: "debian".to_owned(), known: bundled.names() }.into()
+        );
     };
     let settings = evaluate::settings(session, false);
     let world = World::new(session, evaluate::files(session, false), Vec::new());
@@ -72,8 +74,10 @@ pub fn of_host(session: &Session, installable: &str) -> Result<Vec<OptionRecord>
             return Err(Failure::NothingToLock { flake: flake.directory.clone() });
         };
         let key = Some(format!("options of {}", installable.attribute_path));
-        let call = format!("base: options: import (base + \"/{REFERENCE}\") {{ inherit options; sources = {}; }}",
-            nix_flake::nix_string(&flake.here.to_string_lossy()));
+        let call = format!(
+            "base: options: import (base + \"/{REFERENCE}\") {{ inherit options; sources = {}; }}",
+            nix_flake::nix_string(&flake.here.to_string_lossy())
+        );
         session.progress.stage("evaluate", "Evaluating", || {
             evaluate::value(session, flake, key, |evaluation, value| {
                 let host = evaluate::host_of(evaluation, value, &installable.attribute_path)?;

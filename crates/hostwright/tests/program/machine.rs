@@ -57,7 +57,7 @@ impl Machine {
             program,
             port: reached["port"].to_string(),
             identity_file: PathBuf::from(reached["identityFile"].as_str().unwrap()),
-            state,
+            state: state.to_owned(),
         }
     }
 

@@ -105,7 +105,7 @@ impl Sink for Packer<'_> {
     }
 
     fn zeros(&mut self, mut count: u64) -> Result<()> {
-        const ZEROS: [u8; 64 << 10] = [0; 64 << 10];
+        static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
         while count > 0 {
             let now = ZEROS.len().min(usize::try_from(count).unwrap_or(usize::MAX));
             self.data(&ZEROS[..now])?;

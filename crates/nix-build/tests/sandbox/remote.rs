@@ -186,7 +186,8 @@ fn failures_there_are_failures_here() {
         let bad = shell.write(script("bad", "echo it breaks; exit 7", Some(ELSEWHERE), vec![]));
         let good = shell.write(script("good", "echo x > $out", Some(ELSEWHERE), vec![]));
         let machine = other.line(ELSEWHERE, "1 1 - -");
-        let error = build(&shell, &[&bad], means(&[machine.clone()]), &NoObserver, &Cancellation::new());
+        let error =
+            build(&shell, &[&bad], means(std::slice::from_ref(&machine)), &NoObserver, &Cancellation::new());
         let Err(error @ Error::Failed { .. }) = error else { panic!("{error:?}") };
         let text = full_text(&error);
         assert!(text.contains("could not build it") && text.contains("exit code 7"), "{text}");
