@@ -62,11 +62,10 @@ fn a_node_is_flashed_switched_on_and_watched() {
     assert!(seen.contains(&UploadPhase::Uploading));
     assert!(board.storage(2) == expected, "the node does not hold the image");
 
-    bmc.power(true).unwrap();
     let ssh = board.ssh.to_string();
     let mut console = String::new();
     let started = bmc
-        .watch(Some(&ssh), Duration::from_secs(60), &mut |news| {
+        .start(Some(&ssh), Duration::from_secs(60), &mut |news| {
             console.push_str(news);
             ControlFlow::Continue(())
         })
@@ -82,16 +81,14 @@ fn a_node_that_cannot_come_up_is_told_by_its_console() {
     let board = Board::start();
     board.boots_with("mmc0: ok\r\nKernel panic - not syncing: VFS\r\n");
     let bmc = connect(&board, 1);
-    bmc.power(true).unwrap();
     let limit = Duration::from_secs(60);
-    let error = bmc.watch(None, limit, &mut |_| ControlFlow::Continue(())).unwrap_err();
+    let error = bmc.start(None, limit, &mut |_| ControlFlow::Continue(())).unwrap_err();
     assert!(error.to_string().ends_with("its console says 'Kernel panic - not syncing'"), "{error}");
 
     board.boots_with("U-Boot 2025.01\r\nNo bootable device\r\n");
     let bmc = connect(&board, 2);
-    bmc.power(true).unwrap();
     let limit = Duration::from_millis(2500);
-    let error = bmc.watch(None, limit, &mut |_| ControlFlow::Continue(())).unwrap_err();
+    let error = bmc.start(None, limit, &mut |_| ControlFlow::Continue(())).unwrap_err();
     assert!(error.to_string().contains("No bootable device"), "{error}");
 }
 

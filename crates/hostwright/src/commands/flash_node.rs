@@ -76,11 +76,10 @@ pub fn run(
 
     let mut started = None;
     if !arguments.no_start {
-        bmc.power(true)?;
-        session.progress.say("The node is on; what follows is its console.");
+        session.progress.say("The node is switched on; what follows is its console.");
         let quiet = session.progress.is_quiet();
         let watched = session.progress.stage("boot", "Starting the node", || {
-            bmc.watch(arguments.ssh.as_deref(), PATIENCE, &mut |news| {
+            bmc.start(arguments.ssh.as_deref(), PATIENCE, &mut |news| {
                 if !quiet {
                     // Nobody reads it when standard error is closed, and that is no reason to stop.
                     let _ = io::Write::write_all(&mut io::stderr(), printable(news).as_bytes());

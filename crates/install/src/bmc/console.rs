@@ -50,14 +50,14 @@ impl Console {
 }
 
 impl Bmc {
-    /// Watches a node start. `ssh` is its address and port, if known: then it has started when SSH answers there, else when
+    /// Switches a node on and watches it start. `ssh` is its address and port, if known: then it has started when SSH answers there, else when
     /// its console asks for a login. What comes over the console is handed to `show`, which says whether to go on.
     ///
     /// # Errors
     ///
     /// [`Error::NotStarted`] after `limit`, and when the console says that nothing more will come; [`Error::Cancelled`];
     /// [`Error::Unreachable`], [`Error::Bmc`].
-    pub fn watch(
+    pub fn start(
         &self,
         ssh: Option<&str>,
         limit: Duration,
@@ -67,6 +67,7 @@ impl Bmc {
         let mut console = Console::default();
         // What is there before belongs to the system of before.
         console.news(&self.console()?);
+        self.power(true)?;
         let mut tail = String::new();
         loop {
             let now = self.console()?;

@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     const KEY: &str =
-        "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIILM+rvN+ot98qgEN796jTiQfZfG1KaT0PtFDJ/XFSqti user@example.com";
+        "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILM+rvN+ot98qgEN796jTiQfZfG1KaT0PtFDJ/XFSqti user@example.com";
 
     fn files(personal: &Personal) -> BTreeMap<String, String> {
         let bytes = personal.archive().unwrap();
