@@ -188,3 +188,92 @@ fn disks_are_listed_for_people_and_for_programs() {
     fleet.hostwright(&["flash", "--list"]);
     fleet.run(&["flash", "Cargo.toml", "--to", "/dev/null"]).fails_with(2, &["there is no disk `/dev/null`"]);
 }
+
+/// A system as nixpkgs builds it: links to a kernel, an initrd and device trees, texts, and what it refers to.
+const TOPLEVEL: &str = r##"{
+  outputs = _: let
+    tree = name: entries: derivation {
+      inherit name entries;
+      system = "builtin"; builder = "builtin:make-tree"; outputs = [ "out" ]; __structuredAttrs = true;
+    };
+    kernel = tree "linux-6.12.44" [ { path = "Image"; text = "a kernel"; } { path = "dtbs/broadcom/bcm2711-rpi-4-b.dtb"; text = "a tree"; } ];
+    initrd = tree "initrd-linux-6.12.44" [ { path = "initrd"; text = "an initrd"; } ];
+    etc = tree "etc" [ { path = "etc/hostname"; text = "web"; } ];
+    firmware = tree "firmware" [ { path = "config.txt"; text = "arm_64bit=1"; } ];
+    link = path: symlink: { inherit path symlink; };
+    text = path: text: { inherit path text; };
+    toplevel = tree "nixos-system-web-25.11" [
+      (link "kernel" "${kernel}/Image")
+      (link "dtbs" "${kernel}/dtbs")
+      (link "initrd" "${initrd}/initrd")
+      (link "etc" "${etc}/etc")
+      (text "kernel-params" "console=ttyS0 loglevel=4")
+      (text "nixos-version" "25.11.test")
+      ((text "init" "#!/bin/sh\n") // { executable = true; })
+    ];
+  in { packages.x86_64-linux = { inherit toplevel firmware; }; };
+}"##;
+
+#[test]
+fn a_system_of_any_store_becomes_a_card() {
+    let place = tempfile::tempdir().unwrap();
+    let fleet =
+        Fleet { directory: place.path().join("flake"), store: place.path().join("store"), cache: None };
+    fs::create_dir(&fleet.directory).unwrap();
+    fs::write(fleet.directory.join("flake.nix"), TOPLEVEL).unwrap();
+    let built = |name: &str| {
+        let attribute = fleet.installable(&format!("packages.x86_64-linux.{name}"));
+        fleet.hostwright(&["build", &attribute, "--no-link", "--print-out-paths"]).trim().to_owned()
+    };
+    let (toplevel, firmware) = (built("toplevel"), built("firmware"));
+    let output = place.path().join("card");
+    let make = |output: &Path, path: &str| {
+        let shown = output.to_str().unwrap();
+        let arguments = ["image", "--toplevel", path, "--format", "sd-card", "--compression", "none"];
+        fleet.run(&[&arguments[..], &["--firmware", &firmware, "-o", shown]].concat())
+    };
+    let run = make(&output, &toplevel);
+    assert_eq!(run.status, Some(0), "{}", run.stderr);
+    let card = Path::new(run.stdout.trim()).to_owned();
+    assert_eq!(card, output.join("sd-image/nixos-system-web-25.11.img"));
+    image::check_file_systems(&card);
+    let table = image::table(&card);
+    assert!(table.contains("label-id: 0x2178694e") && table.contains("type=83, bootable"), "{table}");
+    assert_eq!(image::firmware_names(&card, 8 << 20), ["CONFIG.TXT"]);
+
+    let root = format!("{}?offset={}", card.display(), (8 + 30) << 20);
+    let show = |path: &str| {
+        let output = Command::new("debugfs").args(["-R", &format!("cat {path}"), &root]).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let menu = show("/boot/extlinux/extlinux.conf");
+    let named = |line: &str| {
+        let found = menu.lines().find_map(|candidate| candidate.strip_prefix(line));
+        found.unwrap_or_else(|| panic!("no {line} in {menu}")).to_owned()
+    };
+    for (line, end, file, content) in [
+        ("LINUX ../nixos/", "-linux-6.12.44-Image", "", "a kernel"),
+        ("INITRD ../nixos/", "-initrd-linux-6.12.44-initrd", "", "an initrd"),
+        ("FDTDIR ../nixos/", "-linux-6.12.44-dtbs", "/broadcom/bcm2711-rpi-4-b.dtb", "a tree"),
+    ] {
+        let name = named(line);
+        assert!(name.ends_with(end), "{name}");
+        assert_eq!(show(&format!("/boot/nixos/{name}{file}")), content);
+    }
+    assert_eq!(named("APPEND "), format!("init={toplevel}/init console=ttyS0 loglevel=4"));
+    let registration = show("/nix-path-registration");
+    assert!(registration.contains(&format!("{toplevel}\n")), "{registration}");
+    assert_eq!(registration.lines().filter(|line| line.ends_with("-etc")).count(), 2, "{registration}");
+
+    assert_eq!(show("/nix/var/nix/db/schema"), "10");
+
+    // Again the same bytes; not over what is there; and nothing that is no system.
+    let again = place.path().join("again");
+    make(&again, &toplevel);
+    image::assert_same_bytes(&card, &again.join("sd-image/nixos-system-web-25.11.img"));
+    make(&output, &toplevel).fails_with(8, &["cannot create"]);
+    let other = place.path().join("other");
+    let refused = make(&other, &firmware);
+    assert!(refused.stderr.contains("is no toplevel of NixOS: it has no 'init'"), "{}", refused.stderr);
+    assert!(!other.exists());
+}
