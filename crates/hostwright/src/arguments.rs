@@ -87,6 +87,11 @@ pub struct GlobalArguments {
     #[arg(long, global = true, value_name = "URL", env = "HOSTWRIGHT_SECURITY_MIRROR", value_hint = ValueHint::Url)]
     pub security_mirror: Option<String>,
 
+    /// A mirror of another day of the Debian archive, for pinned packages that the mirror no longer has; their hashes are
+    /// pinned, too. The security archive is looked for beside it
+    #[arg(long, global = true, value_name = "URL", env = "HOSTWRIGHT_SNAPSHOT_MIRROR", value_delimiter = ' ', value_hint = ValueHint::Url)]
+    pub snapshot_mirror: Vec<String>,
+
     /// Take the flake's input INPUT (a path such as a/b) from REFERENCE; implies --no-write-lock-file for flake.lock
     #[arg(long, global = true, num_args = 2, value_names = ["INPUT", "REFERENCE"], action = ArgAction::Append)]
     pub override_input: Vec<String>,

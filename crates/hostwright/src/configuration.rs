@@ -81,6 +81,8 @@ pub struct Mirrors {
     pub debian: Option<String>,
     /// Of the security archive.
     pub security: Option<String>,
+    /// Of the Debian archive on other days, for files that the mirror no longer has.
+    pub snapshots: Vec<String>,
 }
 
 /// `config.toml`. A relative store is relative to the file's directory.
@@ -90,6 +92,8 @@ struct ConfigFile {
     store: Option<String>,
     mirror: Option<String>,
     security_mirror: Option<String>,
+    #[serde(default)]
+    snapshot_mirrors: Vec<String>,
     offline: Option<bool>,
     max_jobs: Option<NumberOrAuto>,
     keep_going: Option<bool>,
@@ -218,6 +222,10 @@ impl Configuration {
             mirrors: Mirrors {
                 debian: global.mirror.clone().or(file.mirror),
                 security: global.security_mirror.clone().or(file.security_mirror),
+                snapshots: match global.snapshot_mirror.as_slice() {
+                    [] => file.snapshot_mirrors,
+                    chosen => chosen.to_vec(),
+                },
             },
             overrides,
             offline,

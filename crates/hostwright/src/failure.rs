@@ -268,6 +268,11 @@ impl Failure {
             }) => machine.first().map(|system| {
                 format!("to compile it here for the other machine, set nixpkgs.buildPlatform = \"{system}\" on its host")
             }),
+            Failure::Build(nix_build::Error::Failed { failures, .. })
+                if failures.iter().any(is_gone_package) =>
+            {
+                Some(GONE_ADVICE.to_owned())
+            }
             Failure::Flake(nix_flake::Error::Input { input, source })
                 if source.innermost().is_network() =>
             {
@@ -306,6 +311,18 @@ impl Failure {
             Failure::Interrupted => Status::Interrupted,
         }
     }
+}
+
+/// A pinned package that no mirror has any more.
+const GONE_ADVICE: &str = "the mirror no longer has a package that debian.lock pins: 'hostwright update' pins the newest ones; to \
+                           keep those that are pinned, name a mirror of the day with --snapshot-mirror URL";
+
+fn is_gone_package(failure: &nix_build::realise::BuildFailure) -> bool {
+    let cause = failure.cause.as_ref() as &dyn std::error::Error;
+    failure.name.ends_with(".deb")
+        && std::iter::successors(Some(cause), |error| error.source())
+            .filter_map(|error| error.downcast_ref::<download::Error>())
+            .any(download::Error::is_not_found)
 }
 
 /// What to do where an input is out of reach that the program has a tree for.

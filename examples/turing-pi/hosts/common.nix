@@ -6,6 +6,12 @@
 
   system.stateVersion = "25.11";
 
+  # `hostwright apply --on @k3s-server` changes all of them.
+  deployment = {
+    targetUser = "deploy";
+    tags = [ "k3s-server" ];
+  };
+
   users.users.root.hashedPassword = "!";
   services.openssh.settings.PermitRootLogin = "no";
   # In a virtual machine of `hostwright vm` the key that it makes for root gets in.

@@ -64,6 +64,27 @@ let
   };
 in
 [
+  {
+    option = "deployment.tags";
+    systems = [ "cluster" ];
+    value = [ "k3s-server" ];
+    says = "`hostwright apply --on @k3s-server` takes the host";
+    reaches = config: config.deployment.tags == [ "k3s-server" ];
+  }
+  {
+    option = "deployment.targetHost";
+    systems = [ "cluster" ];
+    value = "192.0.2.3";
+    says = "`hostwright apply` reaches the host there";
+    reaches = config: config.deployment.targetHost == "192.0.2.3";
+  }
+  {
+    option = "deployment.targetUser";
+    systems = [ "cluster" ];
+    value = "deploy";
+    says = "`hostwright apply` logs in as the user";
+    reaches = config: config.deployment.targetUser == "deploy";
+  }
   (k3s "clusterInit" true "--cluster-init")
   (k3s "enable" true "/bin/k3s server")
   (k3s "extraFlags" "--disable traefik" "--disable traefik")

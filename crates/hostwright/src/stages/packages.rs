@@ -369,17 +369,9 @@ impl Archive {
 /// The mirrors: those chosen, else apt's.
 pub fn sources(session: &Session) -> Result<Sources, Failure> {
     let mirrors = &session.configuration.mirrors;
-    let parse = |text: &str| {
-        let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https" | "file"));
-        url.ok_or_else(|| {
-            Failure::Usage(format!(
-                "'{text}' is not the address of a mirror: give an http, https or file URL"
-            ))
-        })
-    };
-    let security = mirrors.security.as_deref().map(parse).transpose()?;
+    let security = mirrors.security.as_deref().map(mirror_url).transpose()?;
     match &mirrors.debian {
-        Some(mirror) => Ok(Sources::from_mirror(&parse(mirror)?, security.as_ref())),
+        Some(mirror) => Ok(Sources::from_mirror(&mirror_url(mirror)?, security.as_ref())),
         None => {
             let system = Sources::from_system()?;
             match security {
@@ -391,4 +383,17 @@ pub fn sources(session: &Session) -> Result<Sources, Failure> {
             }
         }
     }
+}
+
+/// Mirrors of other days, for pinned packages that the mirrors no longer have.
+pub fn snapshots(session: &Session) -> Result<Vec<Sources>, Failure> {
+    let snapshots = session.configuration.mirrors.snapshots.iter();
+    snapshots.map(|text| Ok(Sources::from_mirror(&mirror_url(text)?, None))).collect()
+}
+
+fn mirror_url(text: &str) -> Result<Url, Failure> {
+    let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https" | "file"));
+    url.ok_or_else(|| {
+        Failure::Usage(format!("'{text}' is not the address of a mirror: give an http, https or file URL"))
+    })
 }

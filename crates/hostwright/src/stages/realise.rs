@@ -15,7 +15,7 @@ use nix_store::{ContentAddressMethod, HashAlgorithm, LocalStore, StorePath, Stor
 use super::building::Building;
 use super::daemon::{self, Daemon};
 use super::evaluate::{Evaluated, Target};
-use super::packages::sources;
+use super::packages::{snapshots, sources};
 use super::substituter;
 use crate::commands::Session;
 use crate::failure::Failure;
@@ -222,9 +222,10 @@ fn network(session: &Session, plan: &Plan) -> Result<Option<Network>, Failure> {
     }
     let mut mirrors = Mirrors::new();
     if plan.fetches().flat_map(|fetch| &fetch.urls).any(|url| url.starts_with("mirror://debian")) {
-        let sources = sources(session)?;
-        for archive in [Archive::Debian, Archive::Security] {
-            mirrors.add(archive.name(), sources.mirrors(archive).iter().map(ToString::to_string));
+        for sources in std::iter::once(sources(session)?).chain(snapshots(session)?) {
+            for archive in [Archive::Debian, Archive::Security] {
+                mirrors.add(archive.name(), sources.mirrors(archive).iter().map(ToString::to_string));
+            }
         }
     }
     Ok(Some(Network {

@@ -17,6 +17,14 @@ pub struct Fleet {
     pub cache: Option<PathBuf>,
 }
 
+/// Notes how it is called, says that it is ready, and goes on.
+const K3S_STAND_IN: &str = r#"{ lib, pkgs, ... }: {
+  services.k3s.package = lib.mkForce (pkgs.writeShellScriptBin "k3s" ''
+    echo "$@" > /run/k3s-arguments
+    exec systemd-notify --ready --exec sleep infinity
+  '');
+}"#;
+
 /// How a run of the program ended.
 pub struct Run {
     pub status: Option<i32>,
@@ -68,6 +76,34 @@ impl Fleet {
     }
 
     fn locked_in(collection: &str, name: &str) -> Fleet {
+        let fleet = Fleet::copied(collection, name);
+        fleet.hostwright(&["lock", &fleet.reference()]);
+        fleet
+    }
+
+    /// The example of a cluster, whose program k3s is a stand-in: the real one cannot be fetched here.
+    pub fn turing_pi() -> Fleet {
+        static SHARED: OnceLock<Fleet> = OnceLock::new();
+        let make = || {
+            let fleet = Fleet::copied("../../examples", "turing-pi");
+            fs::write(fleet.directory.join("stand-in.nix"), K3S_STAND_IN).unwrap();
+            let flake = fleet.directory.join("flake.nix");
+            let text = fs::read_to_string(&flake).unwrap();
+            fs::write(flake, text.replace("./hosts/server.nix", "./hosts/server.nix ./stand-in.nix"))
+                .unwrap();
+            fleet.hostwright(&["lock", &fleet.reference()]);
+            fleet
+        };
+        SHARED.get_or_init(make).clone()
+    }
+
+    /// The example of runners of FPGA boards.
+    pub fn fpga_runners() -> Fleet {
+        static SHARED: OnceLock<Fleet> = OnceLock::new();
+        SHARED.get_or_init(|| Fleet::locked("fpga-runners")).clone()
+    }
+
+    fn copied(collection: &str, name: &str) -> Fleet {
         let place = Path::new(env!("CARGO_TARGET_TMPDIR"));
         let fleet = Fleet { directory: place.join(name), store: place.join("store"), cache: None };
         let example = Path::new(env!("CARGO_MANIFEST_DIR")).join(collection).join(name);
@@ -75,7 +111,6 @@ impl Fleet {
             fs::remove_dir_all(&fleet.directory).unwrap();
         }
         copy_tree(&example, &fleet.directory);
-        fleet.hostwright(&["lock", &fleet.reference()]);
         fleet
     }
 

@@ -19,9 +19,15 @@ fn derivation_in_nix(fleet: &Fleet, host: &str, place: &Path) -> String {
     let expression = format!(
         "let
            nixpkgs = (import {base}/flake.nix).outputs {{ self = nixpkgs; }} // {{ outPath = {base}; }};
-           flake = (import {flake}/flake.nix).outputs {{ inherit nixpkgs; self = flake; }};
+           generators = (import {inputs}/nixos-generators/flake.nix).outputs {{ inherit nixpkgs; self = generators; }};
+           flake = (import {flake}/flake.nix).outputs {{
+             inherit nixpkgs;
+             nixos-generators = generators;
+             self = flake;
+           }};
          in flake.nixosConfigurations.{host}.config.system.build.toplevel.drvPath",
         base = base.display(),
+        inputs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../inputs").display(),
         flake = fleet.directory.display(),
     );
     let store = format!("local?root={}", place.join("nix").display());
@@ -35,14 +41,23 @@ fn derivation_in_nix(fleet: &Fleet, host: &str, place: &Path) -> String {
 
 #[test]
 fn both_hosts_have_the_derivations_that_nix_evaluates() {
-    let fleet = Fleet::first_light();
+    are_as_in_nix(&Fleet::first_light(), &["alpha", "beta"]);
+}
+
+#[test]
+fn whole_fleets_have_the_derivations_that_nix_evaluates() {
+    are_as_in_nix(&Fleet::turing_pi(), &["node3"]);
+    are_as_in_nix(&Fleet::fpga_runners(), &["runner0", "runner1"]);
+}
+
+fn are_as_in_nix(fleet: &Fleet, hosts: &[&str]) {
     let place = tempfile::tempdir().unwrap();
-    for host in ["alpha", "beta"] {
+    for host in hosts {
         let attribute = format!("nixosConfigurations.{host}.config.system.build.toplevel.drvPath");
         let installable = fleet.installable(&attribute);
         let derivation = fleet.hostwright(&["eval", "--raw", &installable]);
         assert!(derivation.starts_with("/nix/store/") && derivation.ends_with(".drv"), "{derivation}");
-        assert_eq!(derivation, derivation_in_nix(&fleet, host, place.path()), "{host}");
+        assert_eq!(derivation, derivation_in_nix(fleet, host, place.path()), "{host}");
     }
 }
 
@@ -55,4 +70,7 @@ fn the_tests_of_the_base_pass_here_too() {
             Fleet::first_light().hostwright(&["eval", "--strict", "--file", file.to_str().unwrap()]);
         assert_eq!(failures.trim(), "[ ]", "{}", file.display());
     }
+    let fleets = tests.join("nixos/fleets.nix");
+    let arguments = ["eval", "--strict", "--file", fleets.to_str().unwrap(), "-A", "failures"];
+    assert_eq!(Fleet::first_light().hostwright(&arguments).trim(), "[ ]");
 }

@@ -17,6 +17,8 @@ pub enum Answer {
     Content(Vec<u8>),
     /// The head of an answer with this length, then only this much of it, and the connection ends.
     Truncated(usize, Vec<u8>),
+    /// That it is not there.
+    Gone,
     /// Nothing, for so long that the client is interrupted before.
     Stall,
 }
@@ -90,6 +92,7 @@ fn serve(stream: &TcpStream, answer: &dyn Fn(&str) -> Answer, places: &[(&str, S
                     .and_then(|()| stream.write_all(&content));
                 return;
             }
+            Answer::Gone => write!(stream, "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"),
             Answer::Stall => {
                 thread::sleep(Duration::from_secs(120));
                 return;

@@ -17,6 +17,35 @@ fn an_unknown_option_is_named_with_its_neighbour() {
 }
 
 #[test]
+fn an_option_of_a_module_that_is_missing_names_the_module() {
+    evaluated_with("{ sops.secrets.token.sopsFile = ./x; }")
+        .fails_with(3, &["`sops'", "mistake.nix", "sops-nix.nixosModules.sops"]);
+}
+
+#[test]
+fn a_missing_argument_of_a_module_is_named() {
+    evaluated_with("{ ... }: { networking.hostName = config.system.name; }")
+        .fails_with(3, &["undefined variable 'config'", "{ config, ... }:"]);
+}
+
+#[test]
+fn an_input_out_of_reach_is_told_with_the_tree_that_stands_for_it() {
+    let place = tempfile::tempdir().unwrap();
+    let text = "{ inputs.nixpkgs.url = \"git+http://127.0.0.1:9/none\"; outputs = _: { }; }";
+    std::fs::write(place.path().join("flake.nix"), text).unwrap();
+    let flake = format!("path:{}#x", place.path().display());
+    Fleet::first_light()
+        .run(&["eval", &flake])
+        .fails_with(5, &["hostwright.toml", "nixpkgs = \"hostwright:debian\"", "--override-input"]);
+}
+
+#[test]
+fn zfs_is_refused_with_the_reason() {
+    evaluated_with("{ services.zfs.autoScrub.enable = true; }")
+        .fails_with(3, &["services.zfs.autoScrub.enable", "zfs-dkms", "btrfs"]);
+}
+
+#[test]
 fn a_wrong_type_is_named_with_the_right_one() {
     evaluated_with("{\n  services.openssh.enable = \"yes\";\n}")
         .fails_with(3, &["services.openssh.enable", "not of type", "boolean", "mistake.nix"]);
