@@ -42,9 +42,9 @@ in
       );
       default = { };
       apply =
-        modules: system:
+        module: system:
         (lib.evalModules {
-          inherit modules;
+          modules = [ module ];
           class = "perSystem";
           prefix = [
             "perSystem"

@@ -64,7 +64,7 @@ fn are_as_in_nix(fleet: &Fleet, hosts: &[&str]) {
 #[test]
 fn the_tests_of_the_base_pass_here_too() {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../base/tests");
-    for file in ["lib/cases.nix", "nixos/options.nix", "nixos/cases.nix"] {
+    for file in ["inputs/cases.nix", "lib/cases.nix", "nixos/options.nix", "nixos/cases.nix"] {
         let file = tests.join(file);
         let failures =
             Fleet::first_light().hostwright(&["eval", "--strict", "--file", file.to_str().unwrap()]);
