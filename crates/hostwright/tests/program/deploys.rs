@@ -168,6 +168,49 @@ fn killed_client(host: &Deployed, before: &(String, String, String)) {
     assert_eq!(host.generation(), *before);
 }
 
+/// A hive as colmena has it: tags, defaults and special arguments count, and a host that does not answer is one line.
+#[test]
+fn nodes_of_a_hive_are_hosts() {
+    let place = tempfile::tempdir().unwrap();
+    let fleet = Fleet::first_light().with_mistake(place.path(), "{ }");
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let flake = format!(
+        "{{
+          inputs.nixpkgs.url = \"hostwright:debian\";
+          outputs = {{ nixpkgs, ... }}: {{
+            colmena = {{
+              meta.nixpkgs = import nixpkgs {{ system = \"x86_64-linux\"; }};
+              meta.specialArgs.address = \"127.0.0.1\";
+              defaults = {{ name, nodes, address, ... }}: {{
+                deployment.targetHost = address;
+                deployment.targetPort = {port};
+                deployment.tags = [ name ] ++ builtins.attrNames nodes;
+                deployment.sshOptions = [ \"-F\" \"none\" ];
+              }};
+              web = {{ }};
+              db = {{ deployment.targetUser = \"ops\"; }};
+            }};
+          }};
+        }}"
+    );
+    fs::write(fleet.directory.join("flake.nix"), flake).unwrap();
+    let asked = |on: &str| {
+        let mut command = fleet.command();
+        command.args(["status", &fleet.reference(), "--json", "--on", on, "--connect-timeout", "5"]);
+        command.env("XDG_STATE_HOME", place.path().join("state"));
+        Run::of(command)
+    };
+    let all = asked("@db");
+    assert_eq!((all.status, all.stdout.lines().count()), (Some(9), 2), "{}", all.stderr);
+    let one = asked("*,!web");
+    let host: Value = serde_json::from_str(&one.stdout).unwrap();
+    assert_eq!((&host["host"], &host["reachable"]), (&"db".into(), &false.into()));
+    let error = host["error"].as_str().unwrap();
+    assert!(error.starts_with(&format!("ops@127.0.0.1:{port} does not answer")), "{error}");
+    let nobody = asked("nobody");
+    nobody.fails_with(2, &["'nobody' selects none of the hosts db, web"]);
+}
+
 /// A key that is not the pinned one stops a host, and is explained.
 #[test]
 fn a_changed_host_key_stops_a_deployment() {
