@@ -2,9 +2,8 @@
 
 use std::sync::PoisonError;
 
-use crate::boots::ONE_MACHINE;
 use crate::fleet::Fleet;
-use crate::machine::Machine;
+use crate::machine::{Machine, ONE_MACHINE};
 
 #[test]
 fn a_node_of_a_cluster_serves_with_its_firewall() {
