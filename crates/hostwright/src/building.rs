@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use nix_build::realise::{Machine, Settings};
 use nix_build::remote::RemoteMachine;
-use nix_build::sandbox::{SandboxPath, SandboxSettings};
+use nix_build::sandbox::{SandboxPath, SandboxSettings, find_emulator};
 use nix_store::daemon::StoreUri;
 use nix_store::local::SpaceThresholds;
 
@@ -94,6 +94,14 @@ impl BuildSettings {
 
         let mut machine = Machine::this();
         machine.systems.extend(words("extra-platforms").into_iter().flatten());
+        let path = environment("PATH").unwrap_or_default();
+        let directories: Vec<PathBuf> =
+            std::env::split_paths(&path).chain([PathBuf::from("/usr/bin")]).collect();
+        // Without one of ours, the machine's own table may have one.
+        let emulators =
+            words("extra-platforms").into_iter().flatten().filter(|system| *system != "i686-linux");
+        let emulators =
+            emulators.filter_map(|system| Some((system.clone(), find_emulator(&system, &directories)?)));
         if let Some(features) = words("system-features") {
             machine.features = features.collect::<BTreeSet<String>>();
         }
@@ -109,6 +117,7 @@ impl BuildSettings {
         let sandbox = SandboxSettings {
             paths: paths.map_err(|error| Failure::Usage(error.to_string()))?,
             certificates,
+            emulators: emulators.collect(),
             ..SandboxSettings::default()
         };
         let cores = number("cores", limits.cores, 0)?;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use debian::Archive;
 use nix_build::builders::{Mirrors, Network};
-use nix_build::realise::{Means, Plan, Settings, Wanted, WantedOutputs, plan_by, plan_check};
+use nix_build::realise::{Means, Plan, PlannedBuild, Settings, Wanted, WantedOutputs, plan_by, plan_check};
 use nix_expr::AddedPath;
 use nix_flake::SourceTree;
 use nix_store::daemon::Missing;
@@ -213,12 +213,16 @@ fn realise_here(
 
 /// The network, if anything is to be fetched.
 fn network(session: &Session, plan: &Plan) -> Result<Option<Network>, Failure> {
-    let Some(first) = plan.fetches().next() else { return Ok(None) };
     if session.configuration.offline {
-        return Err(Failure::Offline {
-            what: first.name.clone(),
-            others: plan.fetches().count().saturating_sub(1),
-        });
+        // A program whose output is known in advance has the network, and most fetch something.
+        let is_fixed = |build: &&PlannedBuild| build.derivation.fixed_output().is_some();
+        let mut fetches = plan.builds.iter().filter(|build| build.builder.is_fetch() || is_fixed(build));
+        if let Some(first) = fetches.next() {
+            return Err(Failure::Offline { what: first.name.clone(), others: fetches.count() });
+        }
+    }
+    if plan.fetches().next().is_none() {
+        return Ok(None);
     }
     let mut mirrors = Mirrors::new();
     if plan.fetches().flat_map(|fetch| &fetch.urls).any(|url| url.starts_with("mirror://debian")) {

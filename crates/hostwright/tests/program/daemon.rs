@@ -124,19 +124,19 @@ fn a_daemon_builds_and_keeps() {
     for program in daemons() {
         let daemon = Daemon::start(&program);
         write_flake(daemon.place.path());
-        let (uri, flake) = (daemon.uri(), format!("path:{}", daemon.path("flake").display()));
+        let (uri, flake) = (daemon.uri(), format!("path:{}#default", daemon.path("flake").display()));
         let planned = daemon.hostwright(&uri, &["build", &flake, "--dry-run"]);
-        assert!(planned.stdout.contains("these 2 paths will be built by the daemon"), "{}", planned.stdout);
+        assert!(planned.stdout.contains("these 2 paths will be built by the daemon"), "{}", planned.stderr);
         let run = daemon.hostwright(&uri, &["build", &flake, "-L", "--print-out-paths"]);
         let made = built(&run);
         assert!(run.stderr.contains("a line of it"), "{}", run.stderr);
         assert_eq!(fs::read_to_string(daemon.real(&made)).unwrap(), "base and more\n");
         assert_eq!(fs::read_link(daemon.path("result")).unwrap(), Path::new(&made));
         daemon
-            .hostwright(&uri, &["build", &format!("{flake}#bad"), "--no-link"])
+            .hostwright(&uri, &["build", &flake.replace("default", "bad"), "--no-link"])
             .fails_with(7, &["could not build everything", "exit code 4"]);
         // What evaluation reads of a build is brought here.
-        let read = daemon.hostwright(&uri, &["eval", "--raw", &format!("{flake}#read")]);
+        let read = daemon.hostwright(&uri, &["eval", "--raw", &flake.replace("default", "read")]);
         assert_eq!(built(&read), "base and more");
 
         let info: Value =
@@ -181,8 +181,11 @@ fn machines_of_nixs_own_configuration_build() {
         daemon.uri()
     );
     fs::write(daemon.path("conf/machines"), machines).unwrap();
-    fs::write(daemon.path("conf/nix.conf"), "sandbox = false\nfrobnicate = true\nallowed-users = *\n")
-        .unwrap();
+    fs::write(
+        daemon.path("conf/nix.conf"),
+        "sandbox = false\nsubstituters =\nfrobnicate = true\nallowed-users = *\n",
+    )
+    .unwrap();
     let run = daemon.hostwright("own", &["build", &flake, "--no-link", "--print-out-paths", "-v"]);
     let path = built(&run);
     let warnings: Vec<&str> = run.stderr.lines().filter(|line| line.starts_with("warning")).collect();

@@ -74,6 +74,10 @@ impl Sandboxed<'_> {
             derivation,
             environment: &environment,
             private_network: !is_fixed,
+            emulator: settings
+                .emulators
+                .get(&*String::from_utf8_lossy(&derivation.system))
+                .map(PathBuf::as_path),
             helper: &settings.helper,
             limits: Limits { time: self.settings.timeout, silence: self.settings.max_silent_time },
             cancellation: self.cancellation,

@@ -88,6 +88,8 @@ pub(super) struct Description {
     pub(super) group: u32,
     /// Whether the builder is a program for a 32-bit system on a 64-bit machine.
     pub(super) is_32_bit: bool,
+    /// What registers the emulator that runs the builder, if it needs one.
+    pub(super) emulator: Option<String>,
     /// The program, as it is called inside.
     pub(super) builder: Bytes,
     /// Its arguments, without its name.

@@ -13,6 +13,8 @@
 //! 4. The helper mounts ([`mounts`]) and starts the builder, whose last steps before it is one are in [`enter`]: the first
 //!    process of its own process namespace, without privileges, behind a filter of system calls ([`system_calls`]).
 //!
+//! Builders for other architectures run by an emulator that the sandbox alone knows ([`emulation`]).
+//!
 //! When the supervisor closes its pipe, or dies and thereby closes it, the helper kills the builder; when the helper dies
 //! the kernel does; and with the first process of a process namespace all others in it end.
 //!
@@ -22,6 +24,7 @@
 //! `/bin`, `/sbin` and the libraries' directories leading there, as on Debian.
 
 mod description;
+mod emulation;
 mod enter;
 mod environment;
 mod helper;
@@ -36,6 +39,7 @@ mod structured_attributes;
 mod supervisor;
 mod system_calls;
 
+pub use emulation::find_emulator;
 pub use environment::{BuildEnvironment, BuildPlace};
 pub use helper::become_helper;
 pub(crate) use identity::Identity;

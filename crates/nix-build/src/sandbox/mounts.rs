@@ -11,6 +11,7 @@ use rustix::mount::{
 use rustix::process::{chdir, pivot_root};
 
 use super::description::{Bind, BindKind, Description, StepContext, StepFailed};
+use super::emulation;
 
 /// Memory for `/dev/shm`, as a part of what the machine has.
 const SHARED_MEMORY: &std::ffi::CStr = c"size=50%,mode=1777";
@@ -44,6 +45,10 @@ pub(super) fn mount_all(description: &Description) -> Result<(), StepFailed> {
         c"newinstance,mode=0620,ptmxmode=0666",
     )
     .step(|| format!("mount pseudo-terminals at '{}'", terminals.display()))?;
+    if let Some(registration) = &description.emulator {
+        // The builder's own /proc comes to lie over it, so that it stays as long as the sandbox and shows nowhere.
+        emulation::register(registration, &root.join("proc"))?;
+    }
     make_read_only(root, MountFlags::empty()).step(|| format!("write-protect '{}'", root.display()))
 }
 

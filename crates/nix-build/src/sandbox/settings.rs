@@ -1,5 +1,6 @@
 //! What of the machine a sandbox may have.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -10,6 +11,8 @@ pub struct SandboxSettings {
     pub paths: Vec<SandboxPath>,
     /// The certificates that builds with a known output hash may trust (`ssl-cert-file`).
     pub certificates: Option<PathBuf>,
+    /// Static emulators of other platforms, such as `qemu-aarch64-static` for `aarch64-linux` ([`find_emulator`](super::find_emulator)).
+    pub emulators: BTreeMap<String, PathBuf>,
     /// The program that calls [`become_helper`](super::become_helper): this one, unless a library is used by a program that
     /// does not.
     pub helper: PathBuf,
@@ -17,7 +20,12 @@ pub struct SandboxSettings {
 
 impl Default for SandboxSettings {
     fn default() -> Self {
-        SandboxSettings { paths: Vec::new(), certificates: None, helper: PathBuf::from("/proc/self/exe") }
+        SandboxSettings {
+            paths: Vec::new(),
+            certificates: None,
+            emulators: BTreeMap::new(),
+            helper: PathBuf::from("/proc/self/exe"),
+        }
     }
 }
 

@@ -12,6 +12,7 @@ use rustix::io::Errno;
 use rustix::process::Pid;
 
 use super::description::{Answer, Description, StepFailed};
+use super::emulation::registration;
 use super::environment::BuildEnvironment;
 use super::helper::HELPER;
 use super::identity::{INNER_GROUP, INNER_USER};
@@ -41,6 +42,8 @@ pub(crate) struct Supervised<'build> {
     pub(crate) environment: &'build BuildEnvironment,
     /// Whether it has a network of its own, that is none.
     pub(crate) private_network: bool,
+    /// What runs the builder, if the machine cannot.
+    pub(crate) emulator: Option<&'build Path>,
     /// The program that becomes the helper.
     pub(crate) helper: &'build Path,
     /// How long.
@@ -183,6 +186,9 @@ fn describe(build: &Supervised<'_>) -> Description {
             build.derivation.system.as_slice(),
             b"i686-linux" | b"armv7l-linux" | b"armv6l-linux"
         ),
+        emulator: build
+            .emulator
+            .and_then(|emulator| registration(&String::from_utf8_lossy(&build.derivation.system), emulator)),
         builder: build.derivation.builder.clone().into(),
         arguments: build.environment.arguments.iter().cloned().map(Into::into).collect(),
         environment: variables

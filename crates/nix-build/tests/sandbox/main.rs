@@ -12,6 +12,7 @@ mod graph;
 mod ssh;
 
 mod beside_nix;
+mod emulation;
 mod endings;
 mod isolation;
 mod outputs;
