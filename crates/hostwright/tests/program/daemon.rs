@@ -27,7 +27,7 @@ impl Daemon {
         let root = place.path().canonicalize().unwrap();
         fs::create_dir(root.join("home")).unwrap();
         let settings = format!(
-            "build-users-group =\nsandbox = true\nsandbox-fallback = false\nsubstituters =\n\
+            "build-users-group =\nbuild-hook =\nsandbox = true\nsandbox-fallback = false\nsubstituters =\n\
              extra-platforms = {ELSEWHERE}\nsandbox-paths = /bin /lib /lib64 /usr\n"
         );
         let process = Command::new(program)
