@@ -67,6 +67,8 @@ roll_back() {
   activate "$old"
   left=$status
   status=$failure
+  worse=$(failed_units | grep -vxF -f "$directory/failed-before" | tr '\n' ' ')
+  [ -z "$worse" ] || finish rolled-back "$1; in the old generation there failed then: $worse" 3
   case $left in
     0 | 4) finish rolled-back "$1" 3 ;;
     *) finish rolled-back "$1; the old generation said $left when it was activated again" 3 ;;

@@ -1,6 +1,8 @@
 //! Entries: how a derivation says what lies where in a tree.
 
-use std::fs;
+use std::fs::{self, Metadata};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::sync::Arc;
 
 use nix_store::StorePath;
@@ -46,9 +48,33 @@ pub struct Entry {
     /// Patterns, relative to a source directory, of what is left out.
     #[serde(default)]
     pub exclude: Vec<String>,
+    /// Texts of a source file that others take the place of.
+    #[serde(default)]
+    pub replace: Vec<Replacement>,
     /// In an initrd: the file is an ELF program whose shared libraries come along.
     #[serde(default)]
     pub elf: bool,
+}
+
+/// A text of a file, such as a setting that is compiled into a program, and what stands there instead.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Replacement {
+    /// What is there, at least once.
+    pub from: String,
+    /// What takes its place: as many bytes, so that nothing else moves.
+    pub to: String,
+}
+
+impl Replacement {
+    /// Replaces every occurrence; `None` if there is none.
+    fn apply(&self, bytes: &mut [u8]) -> Option<()> {
+        let places: Vec<usize> = memchr::memmem::find_iter(bytes, &self.from).collect();
+        for place in &places {
+            bytes[*place..place + self.from.len()].copy_from_slice(self.to.as_bytes());
+        }
+        (!places.is_empty()).then_some(())
+    }
 }
 
 impl Entry {
@@ -86,6 +112,9 @@ impl Entry {
         let wrong = |problem: &str| Error::attribute(format!("entries (path '{}')", self.path), problem);
         if self.source.is_none() && (self.include.is_some() || !self.exclude.is_empty()) {
             return Err(wrong("'include' and 'exclude' are for a 'source' directory"));
+        }
+        if self.source.is_none() && !self.replace.is_empty() {
+            return Err(wrong("'replace' is for a 'source' file"));
         }
         match (&self.text, &self.source, &self.symlink, self.directory) {
             (Some(text), None, None, None) => Ok(Some(Node::File(File {
@@ -128,6 +157,9 @@ impl Entry {
         };
         let selection = Selection::new(self.include.as_deref(), &self.exclude)?;
         if resolved.metadata.is_dir() {
+            if !self.replace.is_empty() {
+                return Err(Error::WrongFileType { path: source.to_owned(), wanted: "a file" });
+            }
             let mut directory = import(&resolved.real, &selection)?;
             own(&mut directory, attributes);
             return Ok(Some(Node::Directory(directory)));
@@ -135,10 +167,30 @@ impl Entry {
         if !selection.is_everything() {
             return Err(Error::WrongFileType { path: source.to_owned(), wanted: "a directory" });
         }
-        let mut file = import_file(resolved.real, &resolved.metadata)?;
+        let mut file = match self.replace.is_empty() {
+            true => import_file(resolved.real, &resolved.metadata)?,
+            false => self.replaced(&resolved.real, &resolved.metadata)?,
+        };
         file.executable = executable.unwrap_or(file.executable);
         file.attributes = attributes;
         Ok(Some(Node::File(file)))
+    }
+
+    /// The file at `real` with other texts.
+    fn replaced(&self, real: &Path, metadata: &Metadata) -> Result<File> {
+        let mut bytes = fs::read(real).on("read", real)?;
+        for replacement in &self.replace {
+            let wrong = |problem: String| Error::attribute(format!("entries (path '{}').replace", self.path), problem);
+            let (from, to) = (&replacement.from, &replacement.to);
+            if from.is_empty() || from.len() != to.len() {
+                return Err(wrong(format!("'{from}' and '{to}' are not of one length")));
+            }
+            replacement
+                .apply(&mut bytes)
+                .ok_or_else(|| wrong(format!("'{from}' is not in {}", real.display())))?;
+        }
+        let executable = metadata.permissions().mode() & 0o111 != 0;
+        Ok(File { content: Content::Bytes(bytes.into()), executable, attributes: Attributes::default() })
     }
 
     /// Whether an absolute target in the store leads nowhere; other targets are not ours to judge.

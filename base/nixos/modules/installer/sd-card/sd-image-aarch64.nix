@@ -10,7 +10,23 @@
 let
   inherit (lib) mkOption types;
   kernel = config.boot.kernelPackages.kernel;
-  uBoot = board: "${pkgs.debs.u-boot-rpi}/usr/lib/u-boot/${board}/u-boot.bin";
+
+  # U-Boot puts the device tree and the initrd where a kernel of today, unpacked, still is: both move up, to where every
+  # board has memory and a kernel of 160 MiB ends.
+  uBoot = path: board: {
+    inherit path;
+    source = "${pkgs.debs.u-boot-rpi}/usr/lib/u-boot/${board}/u-boot.bin";
+    replace = [
+      {
+        from = "fdt_addr_r=0x02600000";
+        to = "fdt_addr_r=0x0a600000";
+      }
+      {
+        from = "ramdisk_addr_r=0x02700000";
+        to = "ramdisk_addr_r=0x0a700000";
+      }
+    ];
+  };
 in
 {
   imports = [ ./sd-image.nix ];
@@ -47,18 +63,9 @@ in
         include = [ "bcm2[78]*-rpi-*.dtb" ];
         optional = true;
       }
-      {
-        path = "u-boot-rpi3.bin";
-        source = uBoot "rpi_3";
-      }
-      {
-        path = "u-boot-rpi4.bin";
-        source = uBoot "rpi_4";
-      }
-      {
-        path = "u-boot-rpi5.bin";
-        source = uBoot "rpi_arm64";
-      }
+      (uBoot "u-boot-rpi3.bin" "rpi_3")
+      (uBoot "u-boot-rpi4.bin" "rpi_4")
+      (uBoot "u-boot-rpi5.bin" "rpi_arm64")
       {
         path = "config.txt";
         # https://www.raspberrypi.com/documentation/computers/config_txt.html

@@ -16,6 +16,7 @@ use constant {
     MOVE_MOUNT_FROM_EMPTY_PATH => 0x4,
     MOVE_MOUNT_BENEATH => 0x200,
     READ_ONLY_WITHOUT_DEVICES => 0x1 | 0x4,
+    PRIVATE => 1 << 18,
 };
 
 sub identity { return join ":", (stat $_[0])[0, 1] }
@@ -23,17 +24,22 @@ sub identity { return join ":", (stat $_[0])[0, 1] }
 # The tree is made ready apart from everything, read-only, and put below the mount
 # that is in the way, which is then taken off: whoever looks up a path below /usr
 # finds the old tree or the new one, and an interruption leaves one of them. Programs
-# that run keep the files they have open.
+# that run keep the files they have open. It is private, as what is mounted over a peer of
+# the root file system would also cover the tree in the store.
 sub put_in_place {
     my ($tree) = @_;
     return if identity($tree) eq identity("/usr");
     # A constant string cannot be handed to a system call that may write to it.
     my ($from, $empty, $usr) = ($tree, "", "/usr");
-    my $attributes = pack "Q4", READ_ONLY_WITHOUT_DEVICES, 0, 0, 0;
-    my $mount = syscall(OPEN_TREE, AT_FDCWD, $from, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-    die "cannot make a mount of $tree: $!\n" if $mount < 0;
-    syscall(MOUNT_SETATTR, $mount, $empty, AT_EMPTY_PATH, $attributes, length $attributes) == 0
-        or die "cannot make $tree read-only: $!\n";
+    my $attributes = pack "Q4", READ_ONLY_WITHOUT_DEVICES, 0, PRIVATE, 0;
+    my $mount_of = sub {
+        my $mount = syscall(OPEN_TREE, AT_FDCWD, $from, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+        die "cannot make a mount of $tree: $!\n" if $mount < 0;
+        syscall(MOUNT_SETATTR, $mount, $empty, AT_EMPTY_PATH, $attributes, length $attributes) == 0
+            or die "cannot make $tree read-only: $!\n";
+        return $mount;
+    };
+    my $mount = $mount_of->();
     my $beneath = is_mount_point("/usr")
         && syscall(MOVE_MOUNT, $mount, $empty, AT_FDCWD, $usr, MOVE_MOUNT_FROM_EMPTY_PATH | MOVE_MOUNT_BENEATH) == 0;
     if ($beneath) {
@@ -41,7 +47,7 @@ sub put_in_place {
         return if identity($tree) eq identity("/usr");
     }
     # Kernels before 6.5 put a mount on top only.
-    $mount = syscall(OPEN_TREE, AT_FDCWD, $from, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC) if $beneath;
+    $mount = $mount_of->() if $beneath;
     syscall(MOVE_MOUNT, $mount, $empty, AT_FDCWD, $usr, MOVE_MOUNT_FROM_EMPTY_PATH) == 0
         or die "cannot put $tree in place: $!\n";
 }
