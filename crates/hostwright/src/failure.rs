@@ -318,11 +318,8 @@ const GONE_ADVICE: &str = "the mirror no longer has a package that debian.lock p
                            keep those that are pinned, name a mirror of the day with --snapshot-mirror URL";
 
 fn is_gone_package(failure: &nix_build::realise::BuildFailure) -> bool {
-    let cause = failure.cause.as_ref() as &dyn std::error::Error;
     failure.name.ends_with(".deb")
-        && std::iter::successors(Some(cause), |error| error.source())
-            .filter_map(|error| error.downcast_ref::<download::Error>())
-            .any(download::Error::is_not_found)
+        && matches!(&*failure.cause, nix_build::Error::Download(error) if error.is_not_found())
 }
 
 /// What to do where an input is out of reach that the program has a tree for.

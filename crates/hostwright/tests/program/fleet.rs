@@ -21,7 +21,7 @@ pub struct Fleet {
 const K3S_STAND_IN: &str = r#"{ lib, pkgs, ... }: {
   services.k3s.package = lib.mkForce (pkgs.writeShellScriptBin "k3s" ''
     echo "$@" > /run/k3s-arguments
-    exec systemd-notify --ready --exec sleep infinity
+    exec systemd-notify --ready --exec \; sleep infinity
   '');
 }"#;
 

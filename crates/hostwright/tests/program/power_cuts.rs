@@ -15,8 +15,8 @@ use crate::machine::{Machine, ONE_MACHINE};
 const FIRST_MINUTE: Duration = Duration::from_secs(60);
 
 #[test]
-fn a_card_survives_ten_power_cuts() {
-    survive(10);
+fn a_card_survives_power_cuts() {
+    survive(4);
 }
 
 /// `cargo test --workspace --test program -- --ignored power_cuts`

@@ -180,7 +180,9 @@ impl Entry {
     fn replaced(&self, real: &Path, metadata: &Metadata) -> Result<File> {
         let mut bytes = fs::read(real).on("read", real)?;
         for replacement in &self.replace {
-            let wrong = |problem: String| Error::attribute(format!("entries (path '{}').replace", self.path), problem);
+            let wrong = |problem: String| {
+                Error::attribute(format!("entries (path '{}').replace", self.path), problem)
+            };
             let (from, to) = (&replacement.from, &replacement.to);
             if from.is_empty() || from.len() != to.len() {
                 return Err(wrong(format!("'{from}' and '{to}' are not of one length")));

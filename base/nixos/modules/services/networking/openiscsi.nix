@@ -49,7 +49,7 @@ in
 
     environment.etc = {
       "iscsi/initiatorname.iscsi".text = "InitiatorName=${cfg.name}\n";
-      "iscsi/iscsid.conf.nixos" = {
+      "iscsi/iscsid.conf" = {
         mode = "0600";
         text = ''
           iscsid.startup = /usr/sbin/iscsid
@@ -64,11 +64,13 @@ in
       iscsid = {
         overrideStrategy = "asDropin";
         wantedBy = [ "multi-user.target" ];
-        preStart = ''
+        # What is secret is added on the host, to a file that takes the place of the public one.
+        preStart = lib.mkIf (cfg.extraConfigFile != null) ''
           umask 0077
-          cat /etc/iscsi/iscsid.conf.nixos ${lib.optionalString (cfg.extraConfigFile != null) (lib.escapeShellArg cfg.extraConfigFile)} > /etc/iscsi/iscsid.conf
+          cat ${config.environment.etc."iscsi/iscsid.conf".source} ${lib.escapeShellArg cfg.extraConfigFile} > /etc/iscsi/iscsid.conf.new
+          mv -f /etc/iscsi/iscsid.conf.new /etc/iscsi/iscsid.conf
         '';
-        restartTriggers = [ config.environment.etc."iscsi/iscsid.conf.nixos".source ];
+        restartTriggers = [ config.environment.etc."iscsi/iscsid.conf".source ];
       };
       iscsi = lib.mkIf (cfg.enableAutoLoginOut || cfg.discoverPortal != null) {
         description = "Login to iSCSI targets";
