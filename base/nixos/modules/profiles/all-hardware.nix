@@ -44,6 +44,7 @@
     "phy-rockchip-pcie"
     "reset-raspberrypi"
     "sdhci-iproc"
+    "bcm2835"
     "sunxi-mmc"
   ];
 
