@@ -201,6 +201,11 @@ fn path_reference(path: String, query: BTreeMap<String, String>) -> Parsed<Flake
     if path.is_empty() {
         return Err("the path is empty".to_owned());
     }
+    // Printed behind `path:`, two slashes would announce a host.
+    let path = match path.strip_prefix("//") {
+        Some(rest) => format!("/{}", rest.trim_start_matches('/')),
+        None => path,
+    };
     let mut reference = FlakeReference::new(Source::Path { path });
     for (name, value) in query {
         match name.as_str() {

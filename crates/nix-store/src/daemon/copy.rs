@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::io::Read;
 
-use super::store::{DaemonStore, Nothing};
+use super::archives::Nothing;
+use super::store::DaemonStore;
 use crate::error::Result;
 use crate::local::LocalStore;
 use crate::nar;

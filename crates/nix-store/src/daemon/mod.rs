@@ -8,6 +8,7 @@
 //! [`DaemonStore`] has the operations, [`Transport`] the ways to a daemon, [`copy_to_daemon`] and [`copy_from_daemon`]
 //! bring closures from one store into another.
 
+mod archives;
 mod build;
 mod connection;
 mod copy;

@@ -55,6 +55,8 @@ pub struct SshAddress {
     pub connect_timeout: Option<Duration>,
     /// Whether `ssh` asks nobody anything: for connections that are made while other work goes on.
     pub batch: bool,
+    /// Further arguments of `ssh`, which no address has.
+    pub options: Vec<String>,
     /// Parameters that say nothing about the connection.
     pub other: BTreeMap<String, String>,
 }
@@ -130,6 +132,7 @@ impl FromStr for StoreUri {
             host_key,
             connect_timeout: None,
             batch: false,
+            options: Vec::new(),
             other: parameters,
         }))
     }
@@ -244,7 +247,7 @@ impl SshAddress {
     fn command_with(&self, options: &[String]) -> Command {
         let mut command = Command::new("ssh");
         // Neither a display nor the agent is of use to a daemon.
-        command.args(["-x", "-a"]).args(options);
+        command.args(["-x", "-a"]).args(options).args(&self.options);
         if self.batch {
             // A host that vanishes in the middle of a build is to be noticed, too.
             command.args(["-oBatchMode=yes", "-oServerAliveInterval=20", "-oServerAliveCountMax=3"]);

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::env;
 use std::fs;
 use std::ops::ControlFlow;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -59,6 +60,9 @@ fn begin(task: &str, nix: &Nix) -> Worker {
     Worker(child.unwrap())
 }
 
+/// signal(7)
+const SIGABRT: i32 = 6;
+
 /// Not a test of its own: what the processes of the tests below run.
 #[test]
 fn works_until_it_is_stopped() {
@@ -86,7 +90,11 @@ fn works_until_it_is_stopped() {
                     .output()
                     .unwrap();
                 let said = String::from_utf8_lossy(&collected.stderr);
-                assert!(collected.status.success(), "Nix's collector failed:\n{said}");
+                // Now and then Nix 2.8 aborts when it is done, as a thread that serves one of its clients is still there. That is
+                // a collector that was killed, and must lose nothing either.
+                let aborted = collected.status.signal() == Some(SIGABRT)
+                    && said.contains("terminate called without an active exception");
+                assert!(collected.status.success() || aborted, "Nix's collector failed:\n{said}");
                 thread::sleep(Duration::from_millis(random.next(300)));
             }
             other => panic!("{other}"),

@@ -1,17 +1,16 @@
 //! The parser: recursive descent for expressions, precedence climbing for operators.
 
+mod literals;
+mod sets;
+
 use std::cell::Cell;
 
 use bumpalo::Bump;
 
-use super::ast::{
-    Ast, Attr, AttrName, AttrValue, Binary, Formal, Formals, Lambda, Operator, Part, SetId, Tree,
-};
+use super::ast::{Ast, AttrName, Binary, Formal, Formals, Lambda, Operator, Part, Tree};
 use super::attributes::Sets;
-use super::lexer::{ChunkEnd, Lexer, Token};
-use super::strings::{Piece, Stripped, strip_indentation};
+use super::lexer::{Lexer, Token};
 use super::{Result, SyntaxError};
-use crate::path;
 use crate::position::Position;
 use crate::stack::StackLimit;
 use crate::symbol::{Symbol, SymbolTable, known};
@@ -528,13 +527,6 @@ impl<'s, 'p> Parser<'s, 'p, '_> {
         Ok(self.node(node))
     }
 
-    fn recursive_set(&mut self, position: Position) -> Result<SetId> {
-        self.expect(Token::OpenBrace)?;
-        let set = self.bindings(position, Token::CloseBrace)?;
-        self.sets.get(set).recursive = true;
-        Ok(set)
-    }
-
     fn list(&mut self) -> Result<Node<'s>> {
         if self.stack.exhausted() {
             return self.lexer.error(self.start, "expression is nested too deeply");
@@ -551,205 +543,5 @@ impl<'s, 'p> Parser<'s, 'p, '_> {
         self.advance()?;
         let items = self.nodes_from(mark);
         Ok(self.node(Ast::List(items)))
-    }
-
-    /// Bindings up to and including the closing token.
-    fn bindings(&mut self, position: Position, close: Token) -> Result<SetId> {
-        if self.stack.exhausted() {
-            return self.lexer.error(self.start, "expression is nested too deeply");
-        }
-        let set = self.sets.create(position);
-        while self.token != close {
-            if self.token == Token::Inherit {
-                self.advance()?;
-                self.inherit(set)?;
-            } else {
-                let path = self.attr_path()?;
-                self.expect(Token::Assign)?;
-                let value = self.expression()?;
-                self.sets.add(set, path, value)?;
-            }
-            self.expect(Token::Semicolon)?;
-        }
-        self.advance()?;
-        Ok(set)
-    }
-
-    fn inherit(&mut self, set: SetId) -> Result<()> {
-        let value = if self.token == Token::OpenParen {
-            self.advance()?;
-            let source = self.expression()?;
-            self.expect(Token::CloseParen)?;
-            let sources = &mut self.sets.get(set).sources;
-            sources.push(source);
-            AttrValue::From(sources.len() as u32 - 1)
-        } else {
-            AttrValue::Inherited
-        };
-        while self.token != Token::Semicolon {
-            match self.attr_name()? {
-                AttrName::Static(name, position) => {
-                    if self.sets.get(set).find(name).is_some() {
-                        return self.sets.duplicate(&[name], position);
-                    }
-                    self.sets.get(set).push(Attr { name, position, value });
-                }
-                AttrName::Dynamic(_, position) => {
-                    return SyntaxError::new("dynamic attributes not allowed in inherit", position);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn attr_path(&mut self) -> Result<&'s [AttrName<'s>]> {
-        let first = self.attr_name()?;
-        if self.token != Token::Dot {
-            return Ok(self.alloc.alloc_slice_copy(&[first]));
-        }
-        let mut path = bumpalo::vec![in self.alloc; first];
-        while self.token == Token::Dot {
-            self.advance()?;
-            path.push(self.attr_name()?);
-        }
-        Ok(path.into_bump_slice())
-    }
-
-    fn attr_name(&mut self) -> Result<AttrName<'s>> {
-        let position = self.here();
-        let node = match self.token {
-            Token::Identifier | Token::Or => {
-                let symbol = self.symbols.intern(self.text());
-                self.advance()?;
-                return Ok(AttrName::Static(symbol, position));
-            }
-            Token::Quote => self.string()?,
-            Token::DollarBrace => {
-                self.advance()?;
-                let inner = self.expression()?;
-                self.expect(Token::CloseBrace)?;
-                inner
-            }
-            _ => return self.unexpected("attribute name"),
-        };
-        Ok(match node {
-            Ast::Str(text) => AttrName::Static(self.symbols.intern(text), position),
-            _ => AttrName::Dynamic(node, position),
-        })
-    }
-
-    /// The expression of an interpolation whose `${` the lexer has just passed; leaves the lexer behind the `}`.
-    fn interpolation(&mut self) -> Result<Node<'s>> {
-        self.advance()?;
-        let inner = self.expression()?;
-        if self.token != Token::CloseBrace {
-            return self.unexpected("'}'");
-        }
-        Ok(inner)
-    }
-
-    fn string(&mut self) -> Result<Node<'s>> {
-        if let Some(text) = self.lexer.plain_string() {
-            self.advance()?;
-            return Ok(self.node(Ast::Str(text)));
-        }
-        let position = self.here();
-        let mut parts: Vec<Part<'s>> = Vec::new();
-        let mut text = Vec::new();
-        loop {
-            let chunk = self.lexer.position(self.lexer.offset);
-            let end = self.lexer.string_chunk(&mut text)?;
-            if end == ChunkEnd::Close && parts.is_empty() {
-                let node = self.node(Ast::Str(self.bytes(&text)));
-                self.advance()?;
-                return Ok(node);
-            }
-            if !text.is_empty() {
-                parts.push((chunk, self.node(Ast::Str(self.bytes(&text)))));
-                text.clear();
-            }
-            if end == ChunkEnd::Close {
-                break;
-            }
-            let part = self.lexer.position(self.lexer.offset - 2);
-            parts.push((part, self.interpolation()?));
-        }
-        self.advance()?;
-        Ok(self.node(Ast::Concat { position, as_string: true, parts: self.alloc.alloc_slice_copy(&parts) }))
-    }
-
-    fn indented_string(&mut self) -> Result<Node<'s>> {
-        let position = self.here();
-        let mut pieces: Vec<Piece<'s>> = Vec::new();
-        loop {
-            let chunk = self.lexer.position(self.lexer.offset);
-            let mut text = Vec::new();
-            let (end, plain) = self.lexer.indented_chunk(&mut text)?;
-            if !text.is_empty() {
-                pieces.push(Piece::Text { position: chunk, text, plain });
-            }
-            match end {
-                ChunkEnd::More => {}
-                ChunkEnd::Close => break,
-                ChunkEnd::Interpolation => pieces.push(Piece::Interpolation(chunk, self.interpolation()?)),
-            }
-        }
-        self.advance()?;
-        let alloc = self.alloc;
-        let text_node = |text: &[u8]| -> Node<'s> { alloc.alloc(Ast::Str(alloc.alloc_slice_copy(text))) };
-        Ok(match strip_indentation(pieces, text_node) {
-            Stripped::Text(text) => self.node(Ast::Str(self.bytes(&text))),
-            Stripped::Parts(parts) => self.node(Ast::Concat {
-                position,
-                as_string: true,
-                parts: self.alloc.alloc_slice_copy(&parts),
-            }),
-        })
-    }
-
-    fn path(&mut self) -> Result<Node<'s>> {
-        let position = self.here();
-        let text = self.text();
-        let mut trailing_slash = text.last() == Some(&b'/');
-        let first = if self.token == Token::HomePath {
-            let Some(home) = self.options.home else {
-                let path = String::from_utf8_lossy(text);
-                return self
-                    .lexer
-                    .error(self.start, format!("the path '{path}' can not be resolved in pure mode"));
-            };
-            path::absolute(&text[2..], home)
-        } else {
-            path::absolute(text, self.options.base_directory)
-        };
-        let mut first = first;
-        if trailing_slash && text.len() > 1 && first.last() != Some(&b'/') {
-            first.push(b'/');
-        }
-        let first = self.node(Ast::Path(self.bytes(&first)));
-        let mut parts: Vec<Part<'s>> = vec![(position, first)];
-        loop {
-            let here = self.lexer.position(self.lexer.offset);
-            if self.lexer.interpolation() {
-                parts.push((here, self.interpolation()?));
-                trailing_slash = false;
-                let here = self.lexer.position(self.lexer.offset);
-                let more = self.lexer.path_chunk();
-                if !more.is_empty() {
-                    trailing_slash = more.last() == Some(&b'/');
-                    parts.push((here, self.node(Ast::Str(self.bytes(more)))));
-                }
-            } else {
-                break;
-            }
-        }
-        if trailing_slash {
-            return self.lexer.error(self.lexer.offset, "path has a trailing slash");
-        }
-        self.advance()?;
-        if parts.len() == 1 {
-            return Ok(first);
-        }
-        Ok(self.node(Ast::Concat { position, as_string: false, parts: self.alloc.alloc_slice_copy(&parts) }))
     }
 }
