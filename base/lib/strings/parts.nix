@@ -56,9 +56,10 @@ rec {
     if kept >= 0 && substring kept (-1) text == suffix then substring 0 kept text else text;
 
   # splitString :: string -> string -> [string]
+  # Each part has the context of the whole.
   splitString =
     separator: text:
-    map builtins.unsafeDiscardStringContext (
+    map (lib.addContextFrom text) (
       filter isString (builtins.split (lib.escapeRegex (toString separator)) (toString text))
     );
 

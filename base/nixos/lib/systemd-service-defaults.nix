@@ -9,37 +9,44 @@ let
   # "getty@tty1" → "getty-tty1": what a store path may be called.
   storeName = lib.replaceStrings [ "@" "\\" ":" ] [ "-" "-" "-" ] name;
 
-  script =
+  # The tree of each script that the service has, by the step that runs it.
+  scripts = lib.mapAttrs (
     step: commands:
-    let
-      program = "${storeName}-${step}";
-      tree = pkgs.writeTextFile {
-        name = "unit-script-${program}";
-        executable = true;
-        destination = "/bin/${program}";
-        text = ''
-          #!/bin/bash
-          set -e
+    pkgs.writeTextFile {
+      name = "unit-script-${storeName}-${step}";
+      executable = true;
+      destination = "/bin/${storeName}-${step}";
+      text = ''
+        #!/bin/bash
+        set -e
 
-          ${commands}
-        '';
-      };
-    in
-    "${tree}/bin/${program}";
+        ${commands}
+      '';
+    }
+  ) (lib.filterAttrs (_: commands: commands != "") {
+    start = config.script;
+    pre-start = config.preStart;
+    post-start = config.postStart;
+    reload = config.reload;
+    pre-stop = config.preStop;
+    post-stop = config.postStop;
+  });
+  script = step: "${scripts.${step}}/bin/${storeName}-${step}";
 
-  withArguments = "${script "start" config.script}${lib.optionalString (config.scriptArgs != "") " ${config.scriptArgs}"}";
+  withArguments = "${script "start"}${lib.optionalString (config.scriptArgs != "") " ${config.scriptArgs}"}";
 in
 {
   config = mkMerge [
+    { jobScripts = scripts; }
     (mkIf (config.preStart != "") {
-      serviceConfig.ExecStartPre = [ (script "pre-start" config.preStart) ];
+      serviceConfig.ExecStartPre = [ (script "pre-start") ];
     })
     (mkIf (config.script != "") { serviceConfig.ExecStart = withArguments; })
     (mkIf (config.postStart != "") {
-      serviceConfig.ExecStartPost = [ (script "post-start" config.postStart) ];
+      serviceConfig.ExecStartPost = [ (script "post-start") ];
     })
-    (mkIf (config.reload != "") { serviceConfig.ExecReload = script "reload" config.reload; })
-    (mkIf (config.preStop != "") { serviceConfig.ExecStop = script "pre-stop" config.preStop; })
-    (mkIf (config.postStop != "") { serviceConfig.ExecStopPost = script "post-stop" config.postStop; })
+    (mkIf (config.reload != "") { serviceConfig.ExecReload = script "reload"; })
+    (mkIf (config.preStop != "") { serviceConfig.ExecStop = script "pre-stop"; })
+    (mkIf (config.postStop != "") { serviceConfig.ExecStopPost = script "post-stop"; })
   ];
 }

@@ -173,10 +173,10 @@ in
         preStop = lines "Shell commands that stop the service.";
         postStop = lines "Shell commands run after the service has stopped.";
         jobScripts = mkOption {
-          type = types.attrsOf types.unspecified;
+          type = types.attrsOf types.package;
           internal = true;
           default = { };
-          description = "The scripts of the service as store paths.";
+          description = "The scripts of the service as store paths, by the step that runs them.";
         };
         restartIfChanged = mkOption {
           type = types.bool;

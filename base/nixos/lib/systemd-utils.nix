@@ -78,6 +78,37 @@ rec {
     units = lib.types.attrsOf (lib.types.submodule unitOptions.concrete);
   };
 
+  # All that names programs in a directory of units: what `unitDirectoryEntries` makes of the same, but for the services'
+  # scripts, which are here themselves, and for what only tells a switch that a unit has changed.
+  unitDirectoryTexts =
+    {
+      units,
+      services,
+      packages ? [ ],
+    }:
+    let
+      scripts = lib.concatMap (service: map toString (lib.attrValues service.jobScripts)) (
+        lib.attrValues services
+      );
+      withoutScripts = lib.replaceStrings scripts (map (_: "") scripts);
+      isRead = line: !(lib.hasPrefix "X-" line);
+      lines = text: lib.filter isRead (lib.splitString "\n" text);
+    in
+    map (package: "${package}") packages
+    ++ map (unit: withoutScripts (lib.concatStringsSep "\n" (lines unit.text))) (
+      lib.filter (unit: unit.enable && unit.text != null && builtins.hasContext unit.text) (
+        lib.attrValues units
+      )
+    )
+    ++ lib.concatMap (service: [
+      service.script
+      service.preStart
+      service.postStart
+      service.reload
+      service.preStop
+      service.postStop
+    ]) (lib.attrValues services);
+
   # The entries of a directory of units for `make-tree`. `upstream` is the tree
   # of the units that packages ship, to tell a new unit from one to extend.
   unitDirectoryEntries =

@@ -143,5 +143,7 @@ rec {
     in
     lib.filter (package: !(elem (lib.getName package) names)) packages;
 
+  storePathsIn = import ./store-paths.nix { inherit lib; };
+
   systemdUtils = import ./systemd-utils.nix { inherit lib config pkgs; };
 }

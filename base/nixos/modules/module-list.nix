@@ -3,6 +3,7 @@
   ./config/console.nix
   ./config/i18n.nix
   ./config/locale.nix
+  ./config/maintainer-scripts.nix
   ./config/networking.nix
   ./config/nix-channel.nix
   ./config/nix-flakes.nix

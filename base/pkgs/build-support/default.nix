@@ -19,6 +19,8 @@ in
 // import ./trees.nix arguments
 // import ./trivial-builders.nix arguments
 // import ./run-command.nix arguments
+// import ./substitute.nix arguments
+// import ./absent.nix arguments
 // import ./fetchers.nix arguments
 // import ./rust.nix arguments
 // import ./setup-hooks.nix arguments

@@ -171,5 +171,72 @@ in
       attributes.sources = map (source: if builtins.isAttrs source && source ? suffix then source else "${source}") sources;
     };
 
+  concatTextFile =
+    {
+      name,
+      files,
+      executable ? false,
+      destination ? "",
+      ...
+    }:
+    if executable || destination != "" then
+      pkgs.runCommandLocal name { } ''
+        target=$out${destination}
+        mkdir -p "$(dirname "$target")"
+        cat ${lib.concatMapStringsSep " " (file: "${file}") files} > "$target"
+        ${lib.optionalString executable ''chmod +x "$target"''}
+      ''
+    else
+      pkgs.concatText name files;
+
+  concatScript =
+    name: files:
+    pkgs.concatTextFile {
+      inherit name files;
+      executable = true;
+    };
+
+  emptyFile = writeTextFile {
+    name = "empty-file";
+    text = "";
+  };
+
+  emptyDirectory = builtinDerivation {
+    name = "empty-directory";
+    builder = "make-tree";
+    attributes.entries = [ ];
+  };
+
+  # Scripts by their languages. Nothing looks them over before they run.
+  writers =
+    let
+      writer = interpreter: name: text: writeTextFile {
+        name = baseNameOf name;
+        text = script interpreter text;
+        executable = true;
+        destination = lib.optionalString (lib.hasPrefix "/" name) name;
+      };
+      both = name: interpreter: {
+        "write${name}" = writer interpreter;
+        "write${name}Bin" = file: writer interpreter "/bin/${file}";
+      };
+      # nixpkgs gives libraries with the name; here they are packages of the host, as the interpreter is.
+      python = write: name: arguments: 
+        let
+          libraries = arguments.libraries or [ ];
+        in
+        if libraries != [ ] then
+          throw "writers.writePython3: the Debian base brings no libraries into a script; put them into environment.systemPackages"
+        else
+          write name;
+    in
+    both "Bash" shell
+    // both "Dash" "/bin/dash"
+    // both "Perl" "/usr/bin/perl"
+    // {
+      writePython3 = python (writer "/usr/bin/python3");
+      writePython3Bin = python (file: writer "/usr/bin/python3" "/bin/${file}");
+    };
+
   runtimeShell = shell;
 }

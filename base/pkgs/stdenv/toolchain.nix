@@ -10,7 +10,9 @@ let
   inherit (final) buildPackages;
 
   # Names that Debian's maintainer scripts make.
-  alternatives = import ../top-level/alternatives.nix;
+  alternatives = import ../top-level/alternatives.nix {
+    multiarch = "${buildPackages.stdenv.hostPlatform.parsed.cpu.name}-linux-gnu";
+  };
 
   shellTools = [
     "bash"

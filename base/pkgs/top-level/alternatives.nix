@@ -1,6 +1,10 @@
 # Links that Debian's maintainer scripts make by update-alternatives(1), by the
 # package that offers them, with Debian's priorities: where several packages
 # offer one name the highest has it.
+#
+#   multiarch  the directory of libraries below /usr/lib, "x86_64-linux-gnu"
+{ multiarch }:
+
 let
   link = directory: priority: name: target: {
     name = "${directory}/${name}";
@@ -10,6 +14,8 @@ let
   bin = link "bin" 50;
   sbin = link "sbin" 50;
   binAt = link "bin";
+  library = link "lib/${multiarch}" 10;
+  firmware = link "lib/firmware" 100;
 
   vim =
     program: priority: names:
@@ -35,6 +41,7 @@ in
   # Not alternatives: Debian renamed these programs, and everybody knows them by the old name.
   bat = [ (bin "bat" "batcat") ];
   fd-find = [ (bin "fd" "fdfind") ];
+  cpio = [ (bin "mt" "mt-gnu") ];
   debianutils = [ (bin "which" "which.debianutils") ];
   gawk = [
     (binAt 10 "awk" "gawk")
@@ -42,6 +49,7 @@ in
   ];
   gcc = [ (bin "cc" "gcc") ];
   "g++" = [ (bin "c++" "g++") ];
+  iotop-c = [ (sbin "iotop" "iotop-c") ];
   iptables = [
     (sbin "iptables" "iptables-nft")
     (sbin "iptables-save" "iptables-nft-save")
@@ -52,7 +60,9 @@ in
     (sbin "ebtables" "ebtables-nft")
     (sbin "arptables" "arptables-nft")
   ];
-  less = [ (bin "pager" "less") ];
+  less = [ (binAt 77 "pager" "less") ];
+  libblas3 = [ (library "libblas.so.3" "blas/libblas.so.3") ];
+  liblapack3 = [ (library "liblapack.so.3" "lapack/liblapack.so.3") ];
   mawk = [
     (binAt 5 "awk" "mawk")
     (binAt 5 "nawk" "mawk")
@@ -80,6 +90,11 @@ in
   traceroute = [
     (bin "traceroute" "traceroute.db")
     (bin "traceroute6" "traceroute6.db")
+  ];
+  util-linux = [ (binAt 50 "pager" "more") ];
+  wireless-regdb = [
+    (firmware "regulatory.db" "regulatory.db-debian")
+    (firmware "regulatory.db.p7s" "regulatory.db.p7s-debian")
   ];
   vim = vim "vim.basic" 30 vimNames;
   vim-nox = vim "vim.nox" 40 vimNames;

@@ -17,6 +17,7 @@ let
     "types"
     "modules"
     "options"
+    "names"
   ];
 in
 builtins.concatMap (

@@ -35,6 +35,26 @@ let
     );
 in
 lib.runTests {
+  # What /usr is made of hangs on the programs that a text names, and on nothing else of the text.
+  testStorePathsOfText =
+    let
+      program = name: derivation { inherit name; system = "none"; builder = "none"; outputs = [ "out" "bin" ]; };
+      found = import ../../nixos/lib/store-paths.nix { inherit lib; } ''
+        ExecStart=${program "b-1"}/bin/b --file ${./cases.nix}
+        # See ${(program "a").bin}. And ${program "b-1"}.
+      '';
+    in
+    {
+      expr = map (path: [
+        (builtins.substring 33 (-1) (lib.removePrefix "${builtins.storeDir}/" (builtins.unsafeDiscardStringContext path)))
+        (lib.concatMap (how: how.outputs) (lib.attrValues (builtins.getContext path)))
+      ]) (lib.sort (a: b: lib.hasInfix "-a-bin" a) found);
+      expected = [
+        [ "a-bin" [ "bin" ] ]
+        [ "b-1" [ "out" ] ]
+      ];
+    };
+
   testFstab = {
     expr = lines (
       etc "fstab" {
@@ -217,5 +237,39 @@ lib.runTests {
       networking.firewall.enable = false;
     };
     expected = [ "services.k3s: an agent needs serverAddr, the server that it joins." ];
+  };
+
+  testSecretIsAUnit = {
+    expr =
+      let
+        config = host {
+          deployment.keys.token = {
+            keyCommand = [
+              "pass"
+              "web"
+            ];
+            destDir = "/run/secret";
+          };
+        };
+      in
+      {
+        inherit (config.deployment.keys.token) path permissions uploadAt;
+        exists = config.systemd.paths.token-key.pathConfig.PathExists;
+        type = config.systemd.services.token-key.serviceConfig.Type;
+        group = config.users.groups ? keys;
+      };
+    expected = {
+      path = "/run/secret/token";
+      permissions = "0600";
+      uploadAt = "pre-activation";
+      exists = "/run/secret/token";
+      type = "oneshot";
+      group = true;
+    };
+  };
+
+  testSecretFromNowhere = {
+    expr = failures { deployment.keys.token.user = "web"; };
+    expected = [ "deployment.keys.token needs one of text, keyFile and keyCommand" ];
   };
 }

@@ -57,7 +57,9 @@ let
       # A removed option is an error when anything is asked for.
       reached = builtins.tryEval (test.reaches host.config);
     in
-    if test ? removed then
+    if test ? unknown then
+      if reached.success then "${test.option}: is taken, and is no option" else null
+    else if test ? removed then
       if refused test.removed host.config then null else "${test.option}: is not refused by ${test.removed}"
     else if !reached.success then
       "${test.option}: does not evaluate"
@@ -73,7 +75,7 @@ in
   table = lib.concatMapStrings (
     test:
     "| `${test.option}` | ${lib.concatStringsSep ", " test.systems} | ${
-      if test ? removed then "refused: ${test.says}" else test.says
+      if test ? removed || test ? unknown then "refused: ${test.says}" else test.says
     } |\n"
   ) (lib.sort (a: b: a.option < b.option) all);
 }

@@ -8,6 +8,7 @@
 //! 4. [`locking`] makes the [`Lock`] of all environments of a fleet; [`lock`] is its file format.
 //! 5. [`mod@changes`] says what another lock would change on a host.
 //! 6. [`deb`]: a downloaded package becomes a directory.
+//! 7. [`scripts`] reads what the package's scripts, which never run, would have done.
 
 pub mod archive;
 pub mod changes;
@@ -21,6 +22,7 @@ pub mod index;
 pub mod lock;
 pub mod locking;
 mod provider;
+pub mod scripts;
 pub mod solve;
 mod suggest;
 pub mod version;
@@ -32,5 +34,6 @@ pub use error::{Error, Result};
 pub use index::{Index, IndexBuilder, Package};
 pub use lock::{Lock, LockedPackage, LockedRelease, universe_json};
 pub use locking::{Origin, Requests, make_lock};
+pub use scripts::{ScriptCommand, ScriptKind};
 pub use solve::{Environment, PackageRequest, Solution, Versions, solve};
 pub use version::Version;

@@ -104,6 +104,8 @@ in
   };
 
   config = {
+    system.debian.ownTexts = [ setEnvironment ];
+
     environment = {
       variables = lib.mapAttrs (_: lib.mkDefault) (given cfg.sessionVariables) // {
         EDITOR = lib.mkDefault "/usr/bin/editor";

@@ -4,6 +4,7 @@
   config,
   lib,
   pkgs,
+  utils,
   ...
 }:
 
@@ -15,15 +16,26 @@ let
   installed = lib.filter (package: package != null) (cfg.systemPackages ++ cfg.defaultPackages);
   own = lib.filter (package: !isDebian package) installed;
 
-  # Files of /etc that can name programs of packages, which must then be in /usr. Those whose text names nothing in the
-  # store are left out: a change of one then leaves /usr as it is.
-  filesThatMayUsePackages = pkgs.writeText "etc-that-may-use-packages" (
-    lib.concatMapStrings (file: "${file.source}\n") (
-      lib.filter (file: file.enable && (file.text == null || builtins.hasContext file.text)) (
-        lib.attrValues cfg.etc
+  etcFiles = lib.filter (file: file.enable) (lib.attrValues cfg.etc);
+  # What files of /etc name of the store, so that the packages that it needs are in /usr. Of texts only the paths are
+  # taken: another text that names the same leaves /usr as it is, and hosts that differ in texts alone share one.
+  usedByEtc =
+    let
+      ownTexts = map toString config.system.debian.ownTexts;
+      texts =
+        lib.concatMap (file: lib.optionals (file.texts != null) file.texts) etcFiles
+        ++ map (file: file.text) config.system.debian.ownTexts;
+      sources = map (file: "${file.source}") (lib.filter (file: file.texts == null) etcFiles);
+    in
+    pkgs.writeText "used-by-etc" (
+      lib.concatMapStrings (path: "${path}\n") (
+        lib.unique (
+          lib.filter (path: builtins.hasContext path && !(lib.elem path ownTexts)) (
+            sources ++ lib.concatMap utils.storePathsIn texts
+          )
+        )
       )
-    )
-  );
+    );
 
   names = lib.unique (
     cfg.debianPackages ++ lib.concatMap (package: package.debianPackages) (lib.filter isDebian installed)
@@ -34,7 +46,9 @@ let
     packages = names;
   };
 
-  alternatives = import ../../../pkgs/top-level/alternatives.nix;
+  alternatives = import ../../../pkgs/top-level/alternatives.nix {
+    multiarch = "${pkgs.stdenv.hostPlatform.parsed.cpu.name}-linux-gnu";
+  };
   # Present by name; what only a custom package's closure brings is not known here.
   present = lib.unique (names ++ map (deb: deb.pname or "") environment);
   offered = lib.concatMap (name: alternatives.${name} or [ ]) (
@@ -53,6 +67,13 @@ let
           a.priority < b.priority || (a.priority == b.priority && "${a.name} ${a.target}" < "${b.name} ${b.target}")
         ) offered
       );
+
+  # Users that scripts of packages make by themselves.
+  sysusers = lib.mapAttrsToList (name: line: {
+    path = "lib/sysusers.d/${name}-of-scripts.conf";
+    text = "${line}\n";
+  }) (lib.filterAttrs (name: _: lib.elem name present) scripts.sysusers);
+  scripts = import ../../../pkgs/top-level/maintainer-scripts.nix;
 
   # Debian's Essential packages, which no package declares to depend on.
   essential = [
@@ -186,6 +207,22 @@ in
         description = "Unpacked packages installed without what they depend on.";
       };
 
+      ownTexts = mkOption {
+        internal = true;
+        type = types.listOf types.package;
+        default = [ ];
+        description = "Text files that texts of /etc name: what they name themselves is installed in their place.";
+      };
+
+      alternatives = mkOption {
+        internal = true;
+        readOnly = true;
+        type = types.listOf types.str;
+        default = map (link: link.path) alternativeLinks;
+        defaultText = lib.literalMD "the links that the host's packages offer";
+        description = "Links of /usr that Debian makes by update-alternatives(1), relative to it.";
+      };
+
       debHashes = mkOption {
         internal = true;
         type = types.attrsOf types.str;
@@ -235,14 +272,14 @@ in
     system.build.usr = pkgs.mergeDebs {
       name = "usr";
       debs = environment ++ config.system.debian.extraPackages;
-      closureOf = [ filesThatMayUsePackages ] ++ own;
+      closureOf = [ usedByEtc ] ++ own;
       subtree = "usr";
       exclude = config.system.debian.usrExclude ++ [
         # Made by the modules, or only for a package manager on the host.
         "share/lintian/**"
         "share/bug/**"
       ];
-      entries = alternativeLinks ++ config.system.debian.usrEntries;
+      entries = alternativeLinks ++ sysusers ++ config.system.debian.usrEntries;
       depmod = true;
       hwdb = true;
       # What is installed, for dpkg-query and scanners; also at dpkg's own place.

@@ -24,7 +24,7 @@ in
     doc.enable = lib.mkOption {
       type = lib.types.bool;
       default = true;
-      description = "Whether the files under /usr/share/doc are installed.";
+      description = "Whether the files under /usr/share/doc are installed, besides those that say who made a package and under which license.";
     };
   };
 
@@ -33,6 +33,11 @@ in
     system.debian.usrExclude =
       lib.optionals (!cfg.enable || !cfg.man.enable) [ "share/man/**" ]
       ++ lib.optionals (!cfg.enable || !cfg.info.enable) [ "share/info/**" ]
-      ++ lib.optionals (!cfg.enable || !cfg.doc.enable) [ "share/doc/**" ];
+      # All but `copyright`: licenses want to go along, and lists of what an image holds are made of it.
+      ++ lib.optionals (!cfg.enable || !cfg.doc.enable) [
+        "share/doc/*/[!c]*"
+        "share/doc/*/c[!o]*"
+        "share/doc/*/co[!p]*"
+      ];
   };
 }

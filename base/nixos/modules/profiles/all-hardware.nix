@@ -26,14 +26,7 @@
     "xhci_pci"
 
     # Virtual machines.
-    "hv_storvsc"
-    "virtio_blk"
-    "virtio_mmio"
     "virtio_net"
-    "virtio_pci"
-    "virtio_scsi"
-    "vmw_pvscsi"
-    "xen-blkfront"
   ]
   ++ lib.optionals pkgs.stdenv.hostPlatform.isAarch64 [
     # The Raspberry Pi and Allwinner's and Rockchip's boards.

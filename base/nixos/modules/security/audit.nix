@@ -63,6 +63,8 @@ in
   };
 
   config = lib.mkIf isOn {
+    system.debian.ownTexts = [ rules ];
+
     environment.debianPackages = [ "auditd" ];
     boot.kernelParams = [ "audit=1" ];
 

@@ -199,6 +199,10 @@ in
       // lib.mapAttrs' (name: text: lib.nameValuePair "pam.d/${name}" { inherit text; }) common
       // lib.optionalAttrs (config.users.motd != "") { motd.text = config.users.motd + "\n"; };
 
+    system.debian.ownTexts = map (service: limitsFile (parent.loginLimits ++ service.limits)) (
+      lib.attrValues parent.services
+    );
+
     security.pam.services = {
       # Whoever asks for a service that nobody wrote rules for.
       other.text = ''

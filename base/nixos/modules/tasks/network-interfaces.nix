@@ -298,6 +298,15 @@ in
   config = {
     environment.etc.hostname = lib.mkIf (cfg.hostName != "") { text = cfg.hostName + "\n"; };
 
+    # A switch changes the name at once. A copy of an image may have one of its own in the file.
+    system.activationScripts.hostname = lib.mkIf (cfg.hostName != "") (
+      lib.stringAfter ([ "etc" ] ++ lib.optional (config.system.activationScripts ? personal) "personal") ''
+        if [ -w /proc/sys/kernel/hostname ] && ! cmp -s /etc/hostname /proc/sys/kernel/hostname; then
+          cat /etc/hostname > /proc/sys/kernel/hostname
+        fi
+      ''
+    );
+
     # hostid(1) reads four bytes, the lowest first.
     system.activationScripts.hostId = lib.mkIf (cfg.hostId != null) (
       let

@@ -18,11 +18,13 @@
       (lib.splitString "." "a.b..c")
       (lib.splitString "-" "")
       (lib.stringToCharacters "abc")
+      (map builtins.hasContext (lib.splitString " " "a ${derivation { name = "x"; system = "x"; builder = "x"; }}"))
     ];
     expected = [
       [ "a" "b" "" "c" ]
       [ "" ]
       [ "a" "b" "c" ]
+      [ true true ]
     ];
   };
   testJoin = {

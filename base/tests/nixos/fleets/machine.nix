@@ -193,16 +193,16 @@ in
     systems = [ "card" ];
     imports = [ card ];
     value = "cp x firmware/";
-    says = "`sdImage.firmwareEntries` is what to set";
-    removed = "sdImage.firmwareEntries";
+    says = "the sandbox runs them for the image";
+    reaches = config: config.sdImage.populateFirmwareCommands == "cp x firmware/";
   }
   {
     option = "sdImage.populateRootCommands";
     systems = [ "card" ];
     imports = [ card ];
     value = "mkdir files/x";
-    says = "`sdImage.rootEntries` is what to set";
-    removed = "sdImage.rootEntries";
+    says = "the sandbox runs them for the image";
+    reaches = config: config.sdImage.populateRootCommands == "mkdir files/x";
   }
   {
     option = "system.stateVersion";
@@ -226,6 +226,15 @@ in
     systems = [ "card" ];
     given = user { };
     path = [ "users" "extraUsers" "ada" "openssh" "authorizedKeys" "keys" ];
+    value = [ key ];
+    says = "authorized_keys.d has it";
+    reaches = config: has key (etc "ssh/authorized_keys.d/ada" config);
+  }
+  {
+    option = "users.users.<u>.openssh.authorizedKeys.keys";
+    systems = every;
+    given = user { };
+    path = [ "users" "users" "ada" "openssh" "authorizedKeys" "keys" ];
     value = [ key ];
     says = "authorized_keys.d has it";
     reaches = config: has key (etc "ssh/authorized_keys.d/ada" config);

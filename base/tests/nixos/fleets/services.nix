@@ -226,6 +226,14 @@ in
     reaches = config: has "PermitRootLogin no" (etc "ssh/sshd_config" config);
   }
   {
+    option = "services.sshd.enabled";
+    systems = [ "card" ];
+    value = true;
+    says = "it is no option of NixOS, and the error names `services.sshd.enable`";
+    unknown = true;
+    reaches = config: config.services.openssh.enable;
+  }
+  {
     option = "services.sshd.enable";
     systems = [ "card" ];
     value = true;

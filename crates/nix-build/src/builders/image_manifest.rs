@@ -9,6 +9,7 @@ use debian::control::{Paragraph, Paragraphs};
 use nix_store::Hash;
 use serde_json::{Value, json};
 
+use crate::builders::licenses::{self, Declared, OtherLicense};
 use crate::error::{Error, IoContext, Result};
 
 /// Where a path of the closure lists the packages that it was merged from, in dpkg's format (base/nixos/modules/config).
@@ -30,13 +31,14 @@ pub(super) struct ImagePath {
 }
 
 /// A package of Debian.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug)]
 struct DebianPackage {
     name: String,
     version: String,
     architecture: String,
     maintainer: Option<String>,
     homepage: Option<String>,
+    licenses: Option<Declared>,
 }
 
 /// The line of an image's checksum file.
@@ -56,29 +58,35 @@ pub(super) fn spdx(
         let status = path.real.join(STATUS);
         if status.is_file() {
             let text = std::fs::read_to_string(&status).on("read", &status)?;
-            debs.extend(packages(&status, &text)?);
+            debs.extend(packages(&status, &text, &path.real)?);
         }
     }
-    debs.sort();
-    debs.dedup();
+    let key = |deb: &DebianPackage| (deb.name.clone(), deb.version.clone(), deb.architecture.clone());
+    debs.sort_by_cached_key(key);
+    debs.dedup_by_key(|deb| key(deb));
     let sha256 = |hex: String| json!([{ "algorithm": "SHA256", "checksumValue": hex }]);
     let mut packages = vec![package("SPDXRef-image", file_name)];
     packages[0]["primaryPackagePurpose"] = json!("OPERATING-SYSTEM");
     if let Some(hash) = image {
         packages[0]["checksums"] = sha256(hash.to_base16());
     }
-    for deb in &debs {
+    let mut others: BTreeMap<String, OtherLicense> = BTreeMap::new();
+    for deb in debs {
         let id = format!("SPDXRef-deb-{}-{}", identifier(&deb.name), identifier(&deb.architecture));
         let mut listed = package(&id, &deb.name);
         listed["versionInfo"] = json!(deb.version);
         if let Some(hash) = deb_hashes.get(&format!("{}_{}", deb.name, deb.version)) {
             listed["checksums"] = sha256(hash.clone());
         }
-        if let Some(maintainer) = &deb.maintainer {
+        if let Some(maintainer) = deb.maintainer {
             listed["supplier"] = json!(format!("Person: {maintainer}"));
         }
-        if let Some(homepage) = &deb.homepage {
+        if let Some(homepage) = deb.homepage {
             listed["homepage"] = json!(homepage);
+        }
+        if let Some(licenses) = deb.licenses {
+            listed["licenseDeclared"] = json!(licenses.expression);
+            others.extend(licenses.others);
         }
         let purl = format!(
             "pkg:deb/debian/{}@{}?arch={}",
@@ -106,9 +114,13 @@ pub(super) fn spdx(
         let id = listed["SPDXID"].as_str().unwrap_or_default();
         relationships.push(relationship("SPDXRef-image", "CONTAINS", id));
     }
-    let content = json!({ "packages": packages, "relationships": relationships });
+    let others = others.into_iter().map(|(identifier, other)| {
+        json!({ "licenseId": identifier, "name": other.name, "extractedText": other.text })
+    });
+    let others: Vec<Value> = others.collect();
+    let content = json!({ "packages": packages, "licenses": others, "relationships": relationships });
     let hash = Hash::sha256(content.to_string().as_bytes()).to_base16();
-    let document = json!({
+    let mut document = json!({
         "spdxVersion": "SPDX-2.3",
         "dataLicense": "CC0-1.0",
         "SPDXID": "SPDXRef-DOCUMENT",
@@ -118,6 +130,9 @@ pub(super) fn spdx(
         "packages": content["packages"],
         "relationships": content["relationships"],
     });
+    if !others.is_empty() {
+        document["hasExtractedLicensingInfos"] = json!(others);
+    }
     Ok(format!("{document:#}\n"))
 }
 
@@ -151,7 +166,8 @@ fn percent(text: &str) -> String {
         .collect()
 }
 
-fn packages(path: &Path, text: &str) -> Result<Vec<DebianPackage>> {
+/// The packages that a list names, with the licenses that the files beside it declare. `usr` is where all of them lie.
+fn packages(path: &Path, text: &str, usr: &Path) -> Result<Vec<DebianPackage>> {
     let mut found = Vec::new();
     let mut paragraphs = Paragraphs::new(text);
     let mut paragraph = Paragraph::default();
@@ -164,11 +180,22 @@ fn packages(path: &Path, text: &str) -> Result<Vec<DebianPackage>> {
                 if let (Some(name), Some(version)) = (field("Package"), field("Version")) {
                     let architecture = field("Architecture").unwrap_or_else(|| "all".to_owned());
                     let (maintainer, homepage) = (field("Maintainer"), field("Homepage"));
-                    found.push(DebianPackage { name, version, architecture, maintainer, homepage });
+                    let licenses = copyright(usr, &name).as_deref().and_then(licenses::declared);
+                    found.push(DebianPackage { name, version, architecture, maintainer, homepage, licenses });
                 }
             }
         }
     }
+}
+
+/// A package's copyright file, which another package may hold for it (Debian's policy, 12.5).
+fn copyright(usr: &Path, package: &str) -> Option<String> {
+    let directory = usr.join("share/doc");
+    let file = directory.join(package).join("copyright").canonicalize().ok()?;
+    // A link is a package's word; it does not lead to files of this machine.
+    let inside = file.starts_with(directory.canonicalize().ok()?);
+    let bytes = inside.then(|| std::fs::read(file).ok())??;
+    Some(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 #[cfg(test)]
@@ -183,6 +210,12 @@ mod tests {
         let text = "Package: libc++1\nVersion: 1:19~rc-2\nArchitecture: arm64\nMaintainer: A <a@b>\n\n\
                     Package: bash\nVersion: 5.2\nArchitecture: arm64\n";
         std::fs::write(&status, text).unwrap();
+        let documentation = place.path().join("share/doc");
+        std::fs::create_dir_all(documentation.join("bash")).unwrap();
+        let text = "Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/\n\n\
+                    Files: *\nLicense: GPL-3+ and odd\n\nLicense: odd\n Do good.\n";
+        std::fs::write(documentation.join("bash/copyright"), text).unwrap();
+        std::os::unix::fs::symlink("/etc", documentation.join("libc++1")).unwrap();
         let path = |name: &str, real: &Path| ImagePath {
             name: name.to_owned(),
             logical: format!("/nix/store/00000000000000000000000000000000-{name}"),
@@ -198,6 +231,11 @@ mod tests {
         let names: Vec<_> = packages.iter().map(|package| package["name"].as_str().unwrap()).collect();
         assert_eq!(names, ["card.img", "bash", "libc++1", "usr", "etc"]);
         assert_eq!(packages[1]["checksums"][0]["checksumValue"], "ab".repeat(32));
+        let others = &document["hasExtractedLicensingInfos"];
+        assert_eq!((&others[0]["name"], &others[0]["extractedText"]), (&json!("odd"), &json!("Do good.")));
+        let declared = format!("GPL-3.0-or-later AND {}", others[0]["licenseId"].as_str().unwrap());
+        assert_eq!(packages[1]["licenseDeclared"], declared);
+        assert_eq!(packages[2]["licenseDeclared"], "NOASSERTION");
         assert_eq!(packages[2]["SPDXID"], "SPDXRef-deb-libc--1-arm64");
         assert_eq!(
             packages[2]["externalRefs"][0]["referenceLocator"],

@@ -14,6 +14,7 @@ mod fetchurl;
 mod image_hash;
 mod image_manifest;
 mod image_tree;
+mod licenses;
 mod make_initrd;
 mod make_tree;
 mod merge_debs;

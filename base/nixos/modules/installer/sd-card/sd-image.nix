@@ -22,14 +22,25 @@ let
   # Stronger than what a host says of its own disk, weaker than what another image of it says.
   overHost = lib.mkOverride 70;
 
-  # There is no shell in the making of an image.
-  commands =
-    what: instead:
+  # Nothing but these has a shell in the making of an image. They run in the sandbox, on the machine that builds.
+  populateCommands =
+    directory: instead: example:
     mkOption {
       type = types.lines;
       default = "";
-      description = "Shell commands, which the Debian base does not run: ${what} come from {option}`sdImage.${instead}`.";
+      inherit example;
+      description = "Shell commands that change `./${directory}`. They run in the sandbox, on {option}`nixpkgs.buildPlatform`; what needs no commands is quicker made by {option}`sdImage.${instead}`.";
     };
+
+  # What commands make of a directory that has these entries to begin with.
+  populated =
+    directory: commands: before:
+    pkgs.buildPackages.runCommand "sd-image-${directory}" { } ''
+      mkdir ${directory}
+      ${lib.optionalString (before != [ ]) ''cp -r --no-preserve=mode ${pkgs.makeTree "${directory}-before" before}/. ${directory}''}
+      ${commands}
+      cp -r ${directory} $out
+    '';
 
   entry = types.attrsOf types.anything;
 
@@ -99,7 +110,7 @@ in
       description = "What the file system for firmware holds: each entry has a `path`, and `text` or `source`. Later ones replace earlier ones.";
     };
 
-    populateFirmwareCommands = commands "the firmware's files" "firmwareEntries";
+    populateFirmwareCommands = populateCommands "firmware" "firmwareEntries" "echo dtparam=spi=on >> firmware/config.txt";
 
     rootPartitionUUID = mkOption {
       type = types.nullOr types.str;
@@ -121,9 +132,13 @@ in
       description = "What the root file system holds besides the system: each entry has a `path`, and `text`, `source`, `symlink` or `directory`.";
     };
 
-    populateRootCommands = commands "the root file system's files" "rootEntries";
+    populateRootCommands = populateCommands "files" "rootEntries" "mkdir -p files/srv";
 
-    postBuildCommands = commands "a boot loader before the first partition and whatever else" "firmwareEntries";
+    postBuildCommands = mkOption {
+      type = types.lines;
+      default = "";
+      description = "Shell commands that change the image's file, which the Debian base does not run: nothing holds an image before it is compressed.";
+    };
 
     compressImage = mkOption {
       type = types.bool;
@@ -216,7 +231,16 @@ in
           label = cfg.firmwarePartitionName;
           volumeId = cfg.firmwarePartitionID;
           size = cfg.firmwareSize * mebibyte;
-          entries = cfg.firmwareEntries;
+          entries =
+            if cfg.populateFirmwareCommands == "" then
+              cfg.firmwareEntries
+            else
+              [
+                {
+                  path = ".";
+                  source = populated "firmware" cfg.populateFirmwareCommands cfg.firmwareEntries;
+                }
+              ];
         }
         (
           {
@@ -234,7 +258,11 @@ in
                   import ../../image/extlinux-entries.nix { inherit config lib; }
                 )
               )
-              ++ cfg.rootEntries;
+              ++ cfg.rootEntries
+              ++ lib.optional (cfg.populateRootCommands != "") {
+                path = ".";
+                source = populated "files" cfg.populateRootCommands [ ];
+              };
             closure = [ "${toplevel}" ] ++ map (path: "${path}") cfg.storePaths;
             registerStore = true;
           }
@@ -243,17 +271,11 @@ in
       ];
     };
 
-    assertions =
-      let
-        unset = name: instead: {
-          assertion = cfg.${name} == "";
-          message = "sdImage.${name}: images of the Debian base are made without commands; put files on the card with sdImage.${instead}.";
-        };
-      in
-      [
-        (unset "populateFirmwareCommands" "firmwareEntries")
-        (unset "populateRootCommands" "rootEntries")
-        (unset "postBuildCommands" "firmwareEntries")
-      ];
+    assertions = [
+      {
+        assertion = cfg.postBuildCommands == "";
+        message = "sdImage.postBuildCommands: no file holds the image before it is compressed; put files on the card with sdImage.firmwareEntries or sdImage.rootEntries.";
+      }
+    ];
   };
 }

@@ -97,7 +97,9 @@ in
         ''}
       '';
       # NixOS's name for the same file.
-      environment.etc.bashrc.source = config.environment.etc."bash.bashrc".source;
+      environment.etc.bashrc = {
+        inherit (config.environment.etc."bash.bashrc") source texts;
+      };
     })
   ];
 }

@@ -90,6 +90,8 @@ in
   };
 
   config = lib.mkIf cfg.enable {
+    system.debian.ownTexts = [ configuration ];
+
     environment.debianPackages = [ "smartmontools" ];
 
     systemd.services.smartd = {

@@ -105,6 +105,10 @@ in
 
   config = lib.mkIf cfg.enable {
     environment.debianPackages = [ "nftables" ];
+    system.debian.ownTexts = [
+      rules
+      removal
+    ];
     boot.kernelModules = [ "nf_tables" ];
 
     systemd.services.nftables = {

@@ -131,21 +131,31 @@ let
     wantedBy = [ "multi-user.target" ];
     after = [ "systemd-udev-settle.service" ];
     restartTriggers = [ configuration ];
-    serviceConfig.Restart = "on-failure";
-    script = ''
-      interfaces=
-      for directory in /sys/class/net/*/wireless; do
-        [ -e "$directory" ] || continue
-        name=$(basename "$(dirname "$directory")")
-        interfaces="$interfaces ''${interfaces:+-N }-i $name -c /etc/wpa_supplicant/nixos.conf${personal} -D${cfg.driver}"
-      done
-      if [ -z "$interfaces" ]; then
-        echo "no wireless interface" >&2
-        exit 0
-      fi
-      exec /usr/sbin/wpa_supplicant ${lib.optionalString cfg.dbusControlled "-u "}$interfaces
-    '';
+    serviceConfig = {
+      Restart = "on-failure";
+      # Debian's unit of this name is of D-Bus, where ending well without an interface is a failure.
+      Type = "exec";
+      # In place of the one that it has.
+      ExecStart = [
+        ""
+        "${startOnAll}"
+      ];
+    };
   };
+
+  startOnAll = pkgs.writeShellScript "wpa-supplicant-start" ''
+    interfaces=
+    for directory in /sys/class/net/*/wireless; do
+      [ -e "$directory" ] || continue
+      name=$(basename "$(dirname "$directory")")
+      interfaces="$interfaces ''${interfaces:+-N }-i $name -c /etc/wpa_supplicant/nixos.conf${personal} -D${cfg.driver}"
+    done
+    if [ -z "$interfaces" ]; then
+      echo "no wireless interface" >&2
+      exit 0
+    fi
+    exec /usr/sbin/wpa_supplicant ${lib.optionalString cfg.dbusControlled "-u "}$interfaces
+  '';
 in
 {
   options.networking.wireless = {

@@ -50,6 +50,7 @@ let
           ${script.text}
 
           if (( _localstatus > 0 )); then
+            _status=1
             printf "Activation script snippet '%s' failed (%s)\n" ${lib.escapeShellArg name} "$_localstatus"
           fi
         '';

@@ -144,7 +144,7 @@ $manager->run("reset-failed");
 $manager->run("daemon-reload") or $status = 3;
 
 for my $user (@users) {
-    next if UserManagers::carry_out($user, $system);
+    next if UserManagers::carry_out($user, $system) || UserManagers::is_leaving($user);
     print STDERR "warning: user activation for $user->{name} failed\n";
     $status = 4;
 }

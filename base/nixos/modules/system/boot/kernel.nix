@@ -10,11 +10,13 @@ let
   inherit (lib) mkOption types;
   moduleList = types.listOf types.str;
 
-  # Disk controllers, cards, USB storage and keyboards of common machines.
+  # Disk controllers, cards, USB storage and keyboards of common machines, virtual ones among them: a host that an image has started
+  # there is to start as well when its own configuration, without the image's modules, has taken over.
   defaultModules = [
     "ahci"
     "ata_piix"
     "hid_generic"
+    "hv_storvsc"
     "mmc_block"
     "nvme"
     "sd_mod"
@@ -23,6 +25,12 @@ let
     "uas"
     "usb_storage"
     "usbhid"
+    "virtio_blk"
+    "virtio_mmio"
+    "virtio_pci"
+    "virtio_scsi"
+    "vmw_pvscsi"
+    "xen-blkfront"
     "xhci_hcd"
     "xhci_pci"
   ]
@@ -36,7 +44,9 @@ let
     "sata_uli"
     "sata_via"
     "uhci_hcd"
-  ];
+  ]
+  # Without it a Raspberry Pi 3 or 4 cannot restart.
+  ++ lib.optional pkgs.stdenv.hostPlatform.isAarch64 "bcm2835_wdt";
 in
 {
   options = {
@@ -103,7 +113,7 @@ in
       includeDefaultModules = mkOption {
         type = types.bool;
         default = true;
-        description = "Whether the initial RAM disk has modules for common disk controllers, file systems and keyboards.";
+        description = "Whether the initial RAM disk has modules for common disk controllers, those of virtual machines among them, file systems and keyboards.";
       };
     };
 

@@ -68,11 +68,13 @@ let
     }
   ) kinds;
 
+  packages = lib.filter (package: !(package ? debianPackages)) cfg.packages;
+
   systemUnits = pkgs.makeTree "system-units" (
     systemdUtils.unitDirectoryEntries {
       type = "system";
       inherit (cfg) units;
-      packages = lib.filter (package: !(package ? debianPackages)) cfg.packages;
+      inherit packages;
       upstream = config.system.debian.packagedUnits;
     }
     ++ [
@@ -212,7 +214,13 @@ in
     system.build.units = systemUnits;
 
     environment.etc = {
-      "systemd/system".source = config.system.build.units;
+      "systemd/system" = {
+        source = config.system.build.units;
+        texts = systemdUtils.unitDirectoryTexts {
+          inherit (cfg) units services;
+          inherit packages;
+        };
+      };
       "systemd/system.conf".text = managerText cfg.settings.Manager;
 
       # A switch decides what is enabled, never a preset on the first boot.

@@ -106,6 +106,20 @@ in
               type = types.path;
               description = "A file or directory with the content.";
             };
+            texts = mkOption {
+              internal = true;
+              type = types.nullOr (types.listOf types.str);
+              # What the text files that derivations write say stands in the derivations.
+              default =
+                if config.text != null then
+                  [ config.text ]
+                else if builtins.isString (config.source.text or null) then
+                  [ config.source.text ]
+                else
+                  null;
+              defaultText = lib.literalMD "the file's own text";
+              description = "Text that names all programs that the file or directory does, where that is known.";
+            };
             mode = mkOption {
               type = types.str;
               default = "symlink";

@@ -48,15 +48,18 @@ sub processes_of {
 }
 
 # Executable mappings of processes: path, and the way to the very file (proc_pid_map_files(5)),
-# which may be that of a generation before.
+# which may be that of a generation before. In containers nobody may go there: the path is the
+# way as long as it leads to the same file.
 sub mapped_files {
     my %files;
     for my $process (@_) {
         open my $maps, "<", "/proc/$process/maps" or next;
         while (<$maps>) {
-            my ($range, $path) = m{^(\S+) ..x. \S+ \S+ \d+\s+(/.*)$} or next;
+            my ($range, $inode, $path) = m{^(\S+) ..x. \S+ \S+ (\d+)\s+(/.*)$} or next;
             $path =~ s/ \(deleted\)$//;
-            $files{$path} = "/proc/$process/map_files/$range" unless exists $files{$path};
+            next if exists $files{$path};
+            my $file = "/proc/$process/map_files/$range";
+            $files{$path} = -e $file || ((stat $path)[1] // 0) != $inode ? $file : $path;
         }
         close $maps;
     }

@@ -22,7 +22,7 @@ sub plan {
     my @switches;
     for (`loginctl list-users --no-legend`) {
         my ($uid, $name) = split;
-        next unless defined $name && $uid =~ /^\d+$/ && -e "/run/user/$uid/systemd/private";
+        next unless defined $name && $uid =~ /^\d+$/ && -e "/run/user/$uid/systemd/private" && defined getpwuid $uid;
         my $manager = Manager->of_user($name, $uid);
         my $plan = Plan->new("/run/nixos/user-$uid");
         my $decisions = Decisions->new(
@@ -71,6 +71,10 @@ sub tell_what_would_be {
 sub carry_out {
     my ($switch, $system) = @_;
     my ($manager, $plan) = @$switch{qw(manager plan)};
+    unless (defined getpwuid $manager->{uid}) {
+        print STDERR "the user $switch->{name} is gone, what still runs for them is left alone\n";
+        return 1;
+    }
     print STDERR "reloading user units for $switch->{name}...\n";
     my $well = 1;
     $plan->keep;
@@ -98,6 +102,13 @@ sub carry_out {
         $well = 0;
     }
     return $well;
+}
+
+# A user whose last session ends takes the manager along, whatever is asked of it then.
+sub is_leaving {
+    my ($switch) = @_;
+    chomp(my $state = `systemctl show -P ActiveState user\@$switch->{manager}{uid}.service`);
+    return $state =~ /^(?:inactive|deactivating)$/;
 }
 
 # The user's activation may have removed units of their own in favour of the host's.

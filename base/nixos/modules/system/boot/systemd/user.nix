@@ -38,6 +38,7 @@ let
       render = systemdUtils.targetUnit;
     };
   };
+  packages = lib.filter (package: !(package ? debianPackages)) config.systemd.packages;
 in
 {
   options.systemd.user =
@@ -82,14 +83,20 @@ in
     };
 
     environment.etc = {
-      "systemd/user".source = pkgs.makeTree "user-units" (
-        systemdUtils.unitDirectoryEntries {
-          type = "user";
-          inherit (cfg) units;
-          packages = lib.filter (package: !(package ? debianPackages)) config.systemd.packages;
-          upstream = config.system.debian.packagedUnits;
-        }
-      );
+      "systemd/user" = {
+        source = pkgs.makeTree "user-units" (
+          systemdUtils.unitDirectoryEntries {
+            type = "user";
+            inherit (cfg) units;
+            inherit packages;
+            upstream = config.system.debian.packagedUnits;
+          }
+        );
+        texts = systemdUtils.unitDirectoryTexts {
+          inherit (cfg) units services;
+          inherit packages;
+        };
+      };
       "systemd/user.conf".text = ''
         [Manager]
         ${cfg.extraConfig}

@@ -5,6 +5,7 @@ use warnings;
 use BootFiles;
 use Cwd qw(abs_path);
 use Generations;
+use UBoot;
 
 my $boot = "/boot";
 my $menu = "$boot/extlinux/extlinux.conf";
@@ -16,8 +17,8 @@ sub of_system {
     return bless { system => $system, settings => $settings }, $class;
 }
 
-# The lines of an entry; its files are copied first.
-sub lines_of {
+# The files of an entry as they are called below /boot, where they are copied to.
+sub files_of {
     my ($self, $path, $keep) = @_;
     my $settings = $self->{settings};
     my %name = map { $_ => BootFiles::boot_name("$path/$_") } "kernel", "initrd";
@@ -25,15 +26,23 @@ sub lines_of {
         $keep->{ $name{$file} } = 1;
         BootFiles::copy_file("$path/$file", "$boot/nixos/$name{$file}") unless -e "$boot/nixos/$name{$file}";
     }
-    my $lines = "  LINUX ../nixos/$name{kernel}\n  INITRD ../nixos/$name{initrd}\n";
+    my %files = map { $_ => "nixos/$name{$_}" } keys %name;
     if ($settings->{"device-trees"} && -d "$path/dtbs") {
         my $trees = BootFiles::boot_name("$path/dtbs");
         $keep->{$trees} = 1;
         BootFiles::copy_tree(abs_path("$path/dtbs"), "$boot/nixos/$trees");
-        $lines .= $settings->{"device-tree"} ne ""
-            ? "  FDT ../nixos/$trees/$settings->{'device-tree'}\n"
-            : "  FDTDIR ../nixos/$trees\n";
+        $files{trees} = "nixos/$trees";
+        $files{tree} = "nixos/$trees/$settings->{'device-tree'}" if $settings->{"device-tree"} ne "";
     }
+    return \%files;
+}
+
+# The lines of an entry; its files are copied first.
+sub lines_of {
+    my ($self, $path, $keep) = @_;
+    my $files = $self->files_of($path, $keep);
+    my $lines = "  LINUX ../$files->{kernel}\n  INITRD ../$files->{initrd}\n";
+    $lines .= defined $files->{tree} ? "  FDT ../$files->{tree}\n" : "  FDTDIR ../$files->{trees}\n" if defined $files->{trees};
     return $lines . "  APPEND init=$path/init " . (BootFiles::read_text("$path/kernel-params") // "") . "\n\n";
 }
 
@@ -69,12 +78,27 @@ sub install {
 sub default_system {
     my $text = BootFiles::read_text($menu) // return undef;
     my ($label) = $text =~ /^DEFAULT\s+(\S+)/m or return undef;
-    return $text =~ m{^LABEL \Q$label\E\n(?:[ \t].*\n)*?\s*APPEND init=(\S+)/init}m ? $1 : undef;
+    return $text =~ m{^LABEL \Q$label\E\n(?:(?!LABEL ).*\n)*?[ \t]*APPEND init=(\S+)/init}m ? $1 : undef;
 }
 
-# U-Boot keeps nothing between boots that all boards have.
-sub boots_once { return 0 }
+# Most boards' U-Boot keeps nothing between boots.
+sub boots_once {
+    return defined UBoot::of_board($boot);
+}
 
-sub unset_once { }
+sub set_once {
+    my ($self, $system, @parameters) = @_;
+    my $board = UBoot::of_board($boot) or die "this board's U-Boot keeps nothing for a single boot\n";
+    BootFiles::make_directories("$boot/nixos");
+    BootFiles::remove_leftovers("$boot/nixos");
+    my $files = $self->files_of($system, {});
+    system("sync", "-f", $boot);
+    $board->set_once($files, join " ", "init=$system/init", BootFiles::read_text("$system/kernel-params") // "", @parameters);
+}
+
+sub unset_once {
+    my $board = UBoot::of_board($boot) // return;
+    $board->unset_once;
+}
 
 1;
