@@ -39,6 +39,26 @@ pub enum Error {
         /// The host.
         host: String,
     },
+    /// The options of a secret cannot be. They are not repeated, as the secret may be among them.
+    #[error("deployment.keys.{key} of '{host}' cannot be used: {problem}")]
+    InvalidKey {
+        /// The host.
+        host: String,
+        /// The secret's name.
+        key: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// A secret that could not be had on this machine.
+    #[error("the secret '{key}' of '{host}' could not be had: {said}")]
+    NoSecret {
+        /// The host.
+        host: String,
+        /// The secret's name.
+        key: String,
+        /// Why not.
+        said: String,
+    },
     /// A file of this machine.
     #[error("cannot {action} {}", .path.display())]
     Io {

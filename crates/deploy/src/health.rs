@@ -2,10 +2,14 @@
 //! side that it is to be made from.
 
 use std::collections::BTreeSet;
+use std::io::{Read, Seek};
 use std::net::{TcpStream, ToSocketAddrs};
+use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process_group};
 
 use download::Url;
 
@@ -53,7 +57,7 @@ pub fn check(
     }
     for (name, check) in &checks.command {
         until(name, &|| match check.from {
-            Side::Client => here(&check.command, host.name(), address),
+            Side::Client => here(&check.command, host.name(), address, ATTEMPT),
             Side::Host => on_host(host, &check.command),
         })?;
     }
@@ -151,23 +155,46 @@ fn page(url: &str) -> Result<(), String> {
     runtime.block_on(web.get(&parsed, &[], LARGEST_PAGE)).map(drop).map_err(|error| told(&error))
 }
 
-fn here(command: &str, host: &str, address: &str) -> Result<(), String> {
-    let output = Command::new("sh")
+/// Runs a command of this machine; what it started ends with it when it takes longer than `patience`.
+fn here(command: &str, host: &str, address: &str, patience: Duration) -> Result<(), String> {
+    let said = tempfile::tempfile().map_err(|error| error.to_string())?;
+    let errors = said.try_clone().map_err(|error| error.to_string())?;
+    let mut child = Command::new("sh")
         .args(["-c", command])
         .env("HOSTWRIGHT_HOST", host)
         .env("HOSTWRIGHT_ADDRESS", address)
         .stdin(Stdio::null())
-        .output()
+        .stdout(Stdio::null())
+        .stderr(errors)
+        .process_group(0)
+        .spawn()
         .map_err(|error| error.to_string())?;
-    match output.status.success() {
-        true => Ok(()),
-        false => Err(format!("{}: {}", output.status, String::from_utf8_lossy(&output.stderr).trim())),
+    let deadline = Instant::now() + patience;
+    let status = loop {
+        match child.try_wait().map_err(|error| error.to_string())? {
+            Some(status) => break status,
+            None if Instant::now() < deadline => thread::sleep(Duration::from_millis(10)),
+            None => {
+                // It may end by itself at this moment.
+                let _ = kill_process_group(Pid::from_child(&child), Signal::KILL);
+                let _ = child.wait();
+                return Err(format!("it took longer than {} s", patience.as_secs_f64()));
+            }
+        }
+    };
+    if status.success() {
+        return Ok(());
     }
+    let mut text = String::new();
+    let mut said = said;
+    // What cannot be read is not said.
+    let _ = said.rewind().and_then(|()| said.read_to_string(&mut text));
+    Err(format!("{status}: {}", text.trim()))
 }
 
 #[cfg(test)]
 mod tests {
-    use std::io::{Read, Write};
+    use std::io::Write;
     use std::net::TcpListener;
 
     use super::*;
@@ -184,6 +211,23 @@ mod tests {
             }
         });
         port
+    }
+
+    #[test]
+    fn a_command_that_takes_too_long_ends_with_all_that_it_started() {
+        let place = tempfile::tempdir().unwrap();
+        let file = place.path().join("started");
+        let command = format!("sleep 600 & echo $! >{}; wait", file.display());
+        let said = here(&command, "web", "127.0.0.1", Duration::from_millis(500)).unwrap_err();
+        assert_eq!(said, "it took longer than 0.5 s");
+        let started = std::fs::read_to_string(file).unwrap();
+        let status = || std::fs::read_to_string(format!("/proc/{}/stat", started.trim())).unwrap_or_default();
+        // Dead, and perhaps not waited for yet by whoever has inherited it.
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while !status().is_empty() && !status().contains(") Z ") {
+            assert!(Instant::now() < deadline, "{}", status());
+            thread::sleep(Duration::from_millis(10));
+        }
     }
 
     #[test]
@@ -209,8 +253,8 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let command = format!("echo x >>{0}/tries; test $(wc -l <{0}/tries) -ge 3", place.path().display());
         let deadline = Instant::now() + Duration::from_secs(20);
-        until(deadline, "third", &|| here(&command, "h", "a")).unwrap();
-        match until(Instant::now(), "never", &|| here("echo why >&2; exit 1", "h", "a")) {
+        until(deadline, "third", &|| here(&command, "h", "a", ATTEMPT)).unwrap();
+        match until(Instant::now(), "never", &|| here("echo why >&2; exit 1", "h", "a", ATTEMPT)) {
             Err(Error::Unhealthy { check, said }) => {
                 assert_eq!(check, "never");
                 assert!(said.ends_with("why"), "{said}");

@@ -56,15 +56,13 @@ pub fn set_next_boot(
 /// # Errors
 /// Those before the restart; what happens later is the [`Verdict`].
 pub fn reboot(
-    host: Host,
     before: &HostState,
     (system, next): (&StorePath, NextBoot),
     patience: Duration,
     with: &Surroundings<'_>,
 ) -> Result<Verdict> {
     (with.doing)("rebooting");
-    restart(&host)?;
-    drop(host);
+    restart(&(with.connect)()?)?;
     let ends = Instant::now() + patience;
     let mut last = "it did not answer again".to_owned();
     (with.doing)("waiting for the host to come back");

@@ -30,6 +30,8 @@ const PAUSE: Duration = Duration::from_millis(500);
 pub struct SwitchOptions {
     /// Whether the new generation also becomes the one that boots.
     pub is_kept: bool,
+    /// The number of the generation, if it is one of the host's that is gone back to.
+    pub generation: Option<u64>,
     /// Whether the host goes back by itself.
     pub rolls_back: bool,
     /// How long the host waits for the confirmation after the activation.
@@ -68,7 +70,11 @@ pub fn switch(
     }
     let id = identity()?;
     let system = StoreDir::default().display(system);
-    let goal = if options.is_kept { "switch" } else { "test" };
+    let goal = match (options.is_kept, options.generation) {
+        (false, _) => "test".to_owned(),
+        (true, None) => "switch".to_owned(),
+        (true, Some(number)) => number.to_string(),
+    };
     let rolls_back = if options.rolls_back { "yes" } else { "no" };
     let confirm = options.confirm_timeout.as_secs().max(1).to_string();
     let activate = options.activation_timeout.as_secs().max(1).to_string();
@@ -76,7 +82,7 @@ pub fn switch(
     let begin = Script {
         action: "begin the switch",
         text: BEGIN,
-        arguments: &[&id, &system, goal, rolls_back, &confirm, &activate],
+        arguments: &[&id, &system, &goal, rolls_back, &confirm, &activate, &PROGRAM.len().to_string()],
         rights: Rights::Root,
         patience: Duration::from_secs(60),
     };

@@ -95,7 +95,7 @@ fn generation(place: &Place, name: &str, usr: &StorePath) -> StorePath {
 }
 
 fn running(current: &StorePath) -> HostState {
-    let programs = ["nix-daemon", "perl", "unshare"].map(str::to_owned).into();
+    let programs = ["nix-daemon", "perl", "unshare", "zstd"].map(str::to_owned).into();
     HostState { current: Some(current.clone()), programs, ..HostState::default() }
 }
 
@@ -160,7 +160,9 @@ fn what_was_signed_here_is_signed_there() {
     let path = place.add("thing", &Node::file("thing"), &[]);
     let key = SecretKey::generate("fleet-1").unwrap();
     let settings = CopySettings { keys: vec![key], substitute: false };
-    place.copy(&HostState { current: None, ..running(&path) }, &path, &settings);
+    // A host without zstd gets it as it is.
+    let programs = ["nix-daemon".to_owned()].into();
+    place.copy(&HostState { programs, ..HostState::default() }, &path, &settings);
     let info = LocalStore::open(StoreRoot::new(place.directory.path().join("host"))).unwrap();
     let signatures: BTreeSet<String> = info.path_info(&path).unwrap().signatures;
     assert!(signatures.iter().any(|signature| signature.starts_with("fleet-1:")), "{signatures:?}");

@@ -40,7 +40,7 @@ fn flash(file: &Path, card: &Path, options: RunOptions) -> Result<Report> {
     let places = Places::default();
     let image = ImageFile::open(file)?;
     let plan = FlashPlan::new(ImageSummary::from(&image), find(&places, card)?, None)?;
-    plan.run(&places, |sink| image.feed(sink), &[], options, &mut |_| ControlFlow::Continue(()))
+    plan.run(|sink| image.feed(sink), &[], options, &mut |_| ControlFlow::Continue(()))
 }
 
 /// The card must hold the image, and behind it what was there, but for its last mebibyte.
@@ -128,7 +128,7 @@ fn a_loop_device_is_written_directly() {
     let name = disk.full_name();
     let plan = FlashPlan::new(ImageSummary::from(&source), disk, Some(&name)).unwrap();
     let go_on = &mut |_| ControlFlow::Continue(());
-    let report = plan.run(&places, |sink| source.feed(sink), &[], CAREFULLY, go_on).unwrap();
+    let report = plan.run(|sink| source.feed(sink), &[], CAREFULLY, go_on).unwrap();
     assert!(report.verified);
     assert_holds(&backing, &image);
 }
@@ -146,7 +146,7 @@ fn an_interrupted_card_has_no_partition_table() {
         true => ControlFlow::Break(()),
         false => ControlFlow::Continue(()),
     };
-    let error = plan.run(&places, |sink| sink.data(&image), &[], CAREFULLY, stop).unwrap_err();
+    let error = plan.run(|sink| sink.data(&image), &[], CAREFULLY, stop).unwrap_err();
     assert!(matches!(error, Error::Cancelled { .. }), "{error}");
     assert!(fs::read(&card).unwrap()[..MIB].iter().all(|byte| *byte == 0));
 }
@@ -172,7 +172,7 @@ fn a_card_that_changes_what_it_was_given_is_found_out() {
             }
             ControlFlow::Continue(())
         };
-        match plan.run(&places, |sink| source.feed(sink), &[], CAREFULLY, spoil) {
+        match plan.run(|sink| source.feed(sink), &[], CAREFULLY, spoil) {
             Err(Error::Corrupt { offset, .. }) => {
                 assert_eq!(offset as usize, position / CHUNK * CHUNK);
             }
@@ -271,7 +271,7 @@ proptest! {
             sink.zeros((whole - fed) as u64)
         };
         let patches = [Patch { offset, bytes }];
-        plan.run(&Places::default(), feed, &patches, CAREFULLY, &mut |_| ControlFlow::Continue(())).unwrap();
+        plan.run(feed, &patches, CAREFULLY, &mut |_| ControlFlow::Continue(())).unwrap();
         prop_assert!(fs::read(&card).unwrap()[..whole] == expected[..]);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io::{self, BufWriter, Write};
+use std::path::Path;
 use std::process::ChildStdin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -10,13 +11,15 @@ use std::time::Duration;
 use nix_store::daemon::{LogMessage, Transport};
 use nix_store::{DaemonStore, LocalStore, SecretKey, StoreDir, StorePath, ValidPathInfo, nar};
 
-use super::recipe::{Recipe, base_of};
+use super::packed::Packed;
+use super::recipe::{Recipe, bases_of};
 use crate::error::{Error, Result};
 use crate::host::{Host, Rights, Script};
 use crate::state::HostState;
 
 const REBUILD: &str = include_str!("../host/rebuild.sh");
 const PROGRAM: &str = include_str!("../host/rebuild.pl");
+const UNPACK: &str = include_str!("../host/unpack.pl");
 
 /// Paths with smaller archives are always sent whole: the round trips of a recipe cost more.
 const SMALLEST: u64 = 128 << 10;
@@ -163,6 +166,11 @@ impl Copy<'_> {
         Ok(report)
     }
 
+    /// Whether the host has all of these programs.
+    fn has(&self, programs: &[&str]) -> bool {
+        programs.iter().all(|program| self.state.programs.contains(*program))
+    }
+
     fn info(&self, path: &StorePath) -> Result<ValidPathInfo> {
         // That it was built on this machine says nothing there.
         let mut info = ValidPathInfo { ultimate: false, ..self.store.path_info(path)? };
@@ -174,18 +182,31 @@ impl Copy<'_> {
 
     /// How the path is made out of one that the host has, if that is worth it.
     fn recipe(&self, info: &ValidPathInfo) -> Result<Option<(StorePath, Recipe)>> {
-        let can = ["perl", "unshare"].iter().all(|program| self.state.programs.contains(*program));
+        let can = self.has(&["perl", "unshare"]);
         // What follows from its content is registered by who checks that.
         if !can || info.nar_size < SMALLEST || info.content_address.is_some() {
             return Ok(None);
         }
-        let Some(base) = base_of(&info.path, self.running) else { return Ok(None) };
-        let (old, new) = (self.store.real_path(base), self.store.real_path(&info.path));
-        if !new.is_dir() || new.is_symlink() || !old.is_dir() || old.is_symlink() {
+        let is_tree = |path: &Path| path.is_dir() && !path.is_symlink();
+        let new = self.store.real_path(&info.path);
+        if !is_tree(&new) {
             return Ok(None);
         }
-        let recipe = Recipe::between(&old, &new)?;
-        Ok((recipe.cost() < info.nar_size / 2).then(|| (base.clone(), recipe)))
+        let mut cheapest = None;
+        let mut most = info.nar_size / 2;
+        for base in bases_of(&info.path, self.running) {
+            let old = self.store.real_path(base);
+            if !is_tree(&old) {
+                continue;
+            }
+            let recipe = Recipe::between(&old, &new)?;
+            let cost = recipe.cost();
+            if cost < most {
+                most = cost;
+                cheapest = Some((base.clone(), recipe));
+            }
+        }
+        Ok(cheapest)
     }
 
     fn send(&self, daemon: &DaemonStore, infos: &mut Vec<ValidPathInfo>) -> Result<()> {
@@ -200,15 +221,26 @@ impl Copy<'_> {
 
     fn rebuild(&self, info: &ValidPathInfo, base: &StorePath, recipe: &Recipe) -> Result<u64> {
         let directory = StoreDir::default();
+        let mut bytes = Vec::new();
+        recipe.write(&self.store.real_path(&info.path), info, &mut bytes)?;
+        let is_packed = self.has(&["zstd"]);
+        if is_packed {
+            let packed = zstd::bulk::compress(&bytes, zstd::DEFAULT_COMPRESSION_LEVEL);
+            bytes =
+                packed.map_err(|source| Error::io("compress", &self.store.real_path(&info.path), source))?;
+        }
         let script = Script {
             action: "make a store path out of another one",
             text: REBUILD,
-            arguments: &[&directory.display(&info.path), &directory.display(base), PROGRAM],
+            arguments: &[
+                &directory.display(&info.path),
+                &directory.display(base),
+                PROGRAM,
+                if is_packed { "zstd" } else { "" },
+            ],
             rights: Rights::Root,
             patience: REBUILD_PATIENCE,
         };
-        let mut bytes = Vec::new();
-        recipe.write(&self.store.real_path(&info.path), info, &mut bytes)?;
         self.host.run_with(&script, &bytes, |_| {})?;
         Ok(bytes.len() as u64)
     }
@@ -229,10 +261,14 @@ impl Copy<'_> {
 
     /// The host's Nix, which trusts root.
     fn daemon(&self, counter: &Arc<Mutex<u64>>) -> Result<DaemonStore> {
+        let is_packed = self.has(&["perl", "zstd"]);
         let script = Script {
             action: "open its store",
-            text: "exec nix-daemon --stdio",
-            arguments: &[],
+            text: match is_packed {
+                true => "exec perl -e \"$1\" nix-daemon --stdio",
+                false => "exec nix-daemon --stdio",
+            },
+            arguments: if is_packed { &[UNPACK] } else { &[] },
             rights: Rights::Root,
             patience: Duration::MAX,
         };
@@ -255,7 +291,10 @@ impl Copy<'_> {
         // It is waited for elsewhere, as it ends when its input does.
         let status = thread::spawn(move || child.wait());
         let writer = Counting { inner: BufWriter::new(input), count: Arc::clone(counter) };
-        let transport = Transport::of_streams(self.host.name(), output, writer);
+        let transport = match is_packed {
+            true => Transport::of_streams(self.host.name(), output, Packed::new(writer)),
+            false => Transport::of_streams(self.host.name(), output, writer),
+        };
         let observer = Box::new(|_: &LogMessage| {});
         DaemonStore::over(transport, StoreDir::default(), observer).map_err(|error| {
             // The streams are closed by now, so that both end.

@@ -16,6 +16,9 @@ use crate::error::{Error, Result};
 /// The cost of a step besides the bytes of a file: its path and hash, roughly.
 const STEP: u64 = 100;
 
+/// How many trees are compared with one; each is walked whole.
+const MOST_BASES: usize = 8;
+
 /// How a tree is made out of another one that it resembles.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recipe {
@@ -166,16 +169,13 @@ impl Recipe {
     }
 }
 
-/// Among paths that a host has, the one that another most likely resembles: of the same name.
-pub(super) fn base_of<'paths>(
+/// Among paths that a host has, those that another likely resembles: of the same name. A host has several `/usr`s where it
+/// has specialisations.
+pub(super) fn bases_of<'paths>(
     path: &StorePath,
     there: &'paths BTreeSet<StorePath>,
-) -> Option<&'paths StorePath> {
-    let mut alike = there.iter().filter(|other| other.name() == path.name() && *other != path);
-    match (alike.next(), alike.next()) {
-        (Some(only), None) => Some(only),
-        _ => None,
-    }
+) -> impl Iterator<Item = &'paths StorePath> {
+    there.iter().filter(move |other| other.name() == path.name() && *other != path).take(MOST_BASES)
 }
 
 fn is_executable(metadata: &Metadata) -> bool {
@@ -279,13 +279,15 @@ mod tests {
     }
 
     #[test]
-    fn a_base_has_the_same_name_and_no_rival() {
+    fn bases_have_the_same_name() {
         let path = |hash: &str, name: &str| {
             StorePath::from_base_name(&format!("{}-{name}", hash.repeat(32))).unwrap()
         };
         let there = BTreeSet::from([path("0", "usr"), path("1", "etc"), path("2", "etc")]);
-        assert_eq!(base_of(&path("3", "usr"), &there), Some(&path("0", "usr")));
-        assert_eq!(base_of(&path("3", "etc"), &there), None);
-        assert_eq!(base_of(&path("3", "var"), &there), None);
+        let bases = |path: &StorePath| bases_of(path, &there).cloned().collect::<Vec<_>>();
+        assert_eq!(bases(&path("3", "usr")), [path("0", "usr")]);
+        assert_eq!(bases(&path("2", "etc")), [path("1", "etc")]);
+        assert_eq!(bases(&path("3", "etc")), [path("1", "etc"), path("2", "etc")]);
+        assert_eq!(bases(&path("3", "var")), []);
     }
 }

@@ -1,20 +1,34 @@
 # follow.sh ID: what the activation prints goes to standard error until it has
 # ended, then the state to standard output.
-directory=/var/lib/hostwright/switch
+directory=/run/hostwright
+shown=0
 phase() {
-  found= owner=
+  found= owner= pid=none
   [ -e "$directory/state" ] || return
   while IFS='=' read -r name value; do
-    case $name in id) owner=$value ;; phase) found=$value ;; esac
+    case $name in id) owner=$value ;; phase) found=$value ;; pid) pid=$value ;; esac
   done <"$directory/state"
 }
-tail -n +1 -F "$directory/log" 2>/dev/null >&2 &
-tail=$!
+# A systemd that is replaced by a newer one answers nobody for a while.
+runs() {
+  if [ "$owner" = "$1" ]; then
+    grep -qa hostwright/program "/proc/$pid/cmdline" 2>/dev/null
+  else
+    systemctl is-active --quiet hostwright-switch.service
+  fi
+}
+show() {
+  [ "$owner" = "$1" ] && [ -e "$directory/log" ] || return
+  size=$(wc -c <"$directory/log")
+  [ "$size" -gt "$shown" ] || return
+  tail -c +$((shown + 1)) "$directory/log" | head -c $((size - shown)) >&2
+  shown=$size
+}
 while phase; [ "$owner" != "$1" ] || [ "$found" = activating ]; do
-  systemctl is-active --quiet hostwright-switch.service || { sleep 0.3; phase; break; }
+  show "$1"
+  runs "$1" || { sleep 0.3; phase; break; }
   sleep 0.1
 done
-sleep 0.1
-kill "$tail" 2>/dev/null
+show "$1"
 cat "$directory/state" 2>/dev/null
 exit 0

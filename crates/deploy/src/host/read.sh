@@ -8,7 +8,7 @@ printf 'since=%s\n' "$(stat -c %Y /nix/var/nix/profiles/system 2>/dev/null)"
 printf 'boot=%s\n' "$(cat /proc/sys/kernel/random/boot_id 2>/dev/null)"
 printf 'uptime=%s\n' "$(cut -d. -f1 /proc/uptime 2>/dev/null)"
 printf 'machine=%s\n' "$(uname -m)"
-for program in nix-daemon perl systemd-run unshare; do
+for program in nix-daemon perl systemd-run unshare zstd; do
   command -v $program >/dev/null && printf 'program=%s\n' $program
 done
 df -Pk /nix/store 2>/dev/null | { read -r _; read -r _ size used free _; printf 'disk=%s %s\n' "$size" "$free"; }
@@ -16,8 +16,13 @@ printf 'running=%s\n' "$(systemctl is-system-running 2>/dev/null)"
 systemctl list-units --failed --plain --no-legend --full 2>/dev/null | while read -r unit _; do
   printf 'failed=%s\n' "$unit"
 done
-if [ -r /var/lib/hostwright/switch/state ]; then
-  systemctl is-active --quiet hostwright-switch.service && echo switch.active=yes
-  while IFS= read -r line; do printf 'switch.%s\n' "$line"; done </var/lib/hostwright/switch/state
-fi
+# Since the last boot, or before it.
+for state in /run/hostwright/state /var/lib/hostwright/switch/state; do
+  [ -r $state ] || continue
+  # A systemd that is replaced by a newer one answers nobody for a while.
+  pid=$(sed -n 's/^pid=//p' $state)
+  grep -qa hostwright/program "/proc/${pid:-none}/cmdline" 2>/dev/null && echo switch.active=yes
+  while IFS= read -r line; do printf 'switch.%s\n' "$line"; done <$state
+  break
+done
 echo end=

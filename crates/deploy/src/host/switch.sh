@@ -4,16 +4,19 @@
 #
 #   switch.sh ID SYSTEM GOAL ROLL-BACK CONFIRM-SECONDS ACTIVATE-SECONDS
 #
-# GOAL is `switch` or `test`, ROLL-BACK `yes` or `no`. It runs as a unit of its
+# GOAL is `switch`, `test`, or the number of the profile's generation that SYSTEM
+# is and that is gone back to; ROLL-BACK is `yes` or `no`. It runs as a unit of its
 # own, so that nothing that happens to a session happens to it. What it has done
-# is in $directory/state at any moment; what boots by default changes last, so
-# that a loss of power before that ends in the old generation.
+# is in $directory/state at any moment, in memory, as disks can be full, and in
+# $kept for the next boot; what boots by default changes last, so that a loss of
+# power before that ends in the old generation.
 set -u
 umask 077
 PATH=/run/current-system/sw/bin:/run/wrappers/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export PATH
 id=$1 new=$2 goal=$3 may_return=$4 confirm_within=$5 activate_within=$6
-directory=/var/lib/hostwright/switch
+directory=/run/hostwright
+kept=/var/lib/hostwright/switch
 profile=/nix/var/nix/profiles/system
 old=$(readlink -f /run/current-system)
 old_profile=$(readlink -f "$profile")
@@ -23,10 +26,13 @@ status=
 # state PHASE REASON
 state() {
   printf '%s\n' "id=$id" "phase=$1" "reason=$2" "status=$status" "goal=$goal" "old=$old" "new=$new" \
-    "boot=$boot" "confirmWithin=$confirm_within" >"$directory/state.new"
-  sync "$directory/state.new" 2>/dev/null
+    "boot=$boot" "confirmWithin=$confirm_within" "pid=$$" >"$directory/state.new"
   mv "$directory/state.new" "$directory/state"
-  sync "$directory" 2>/dev/null
+  # Half a file must not take the place of a whole one.
+  if cp "$directory/state" "$kept/state.new" 2>/dev/null && sync "$kept/state.new" 2>/dev/null; then
+    mv "$kept/state.new" "$kept/state"
+    sync "$kept" 2>/dev/null
+  fi
   printf 'hostwright: %s %s\n' "$1" "$2"
 }
 
@@ -75,7 +81,7 @@ roll_back() {
   esac
 }
 
-mkdir -p /nix/var/nix/gcroots/hostwright
+mkdir -p "$kept" /nix/var/nix/gcroots/hostwright
 ln -sfn "$new" /nix/var/nix/gcroots/hostwright/new
 ln -sfn "$old" /nix/var/nix/gcroots/hostwright/old
 : >"$directory/log"
@@ -115,9 +121,18 @@ else
   done
 fi
 
-if [ "$goal" = switch ]; then
+# A generation that is gone back to keeps its number, so that the next way back
+# leads further.
+record() {
+  case $goal in
+    switch) nix-env -p "$profile" --set "$new" ;;
+    *) nix-env -p "$profile" --switch-generation "$goal" && [ "$(readlink -f "$profile")" = "$new" ] ;;
+  esac
+}
+
+if [ "$goal" != test ]; then
   state confirming ""
-  if ! nix-env -p "$profile" --set "$new" >>"$directory/log" 2>&1; then
+  if ! record >>"$directory/log" 2>&1; then
     problem="the generation could not be recorded"
   elif ! "$new/bin/switch-to-configuration" boot >>"$directory/log" 2>&1; then
     problem="the boot entries could not be written"

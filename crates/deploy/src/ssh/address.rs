@@ -87,12 +87,18 @@ impl SshAddress {
     /// (ssh_config(5)), so that the host's own options are stronger than what is usual.
     pub fn command(&self, settings: &SshSettings) -> Command {
         let mut command = Command::new("ssh");
-        command.args(&self.options).args(&settings.options);
+        command.args(self.arguments(settings));
+        command
+    }
+
+    /// The arguments of [`Self::command`].
+    pub fn arguments(&self, settings: &SshSettings) -> Vec<String> {
+        let mut arguments = [self.options.as_slice(), settings.options.as_slice()].concat();
         if let Some(port) = self.port {
-            command.args(["-p", &port.to_string()]);
+            arguments.extend(["-p".to_owned(), port.to_string()]);
         }
         if let Some(user) = &self.user {
-            command.args(["-l", user]);
+            arguments.extend(["-l".to_owned(), user.clone()]);
         }
         let configured = self.configured(settings);
         let files: Vec<String> = std::iter::once(&settings.known_hosts)
@@ -113,10 +119,8 @@ impl SshAddress {
         if !settings.may_ask {
             options.push("BatchMode=yes".to_owned());
         }
-        for option in options {
-            command.args(["-o", &option]);
-        }
-        command
+        arguments.extend(options.into_iter().flat_map(|option| ["-o".to_owned(), option]));
+        arguments
     }
 
     /// Whether who logs in is root.

@@ -40,6 +40,8 @@ pub struct Connection {
     master: Child,
     input: Option<ChildStdin>,
     said: Arc<Mutex<String>>,
+    /// Ends when everything is said.
+    listener: thread::JoinHandle<()>,
     /// Holds the socket of the control master.
     directory: TempDir,
 }
@@ -89,16 +91,12 @@ impl Connection {
         let patience = (settings.patience * 3).max(SHORTEST);
         let ready = receiver.recv_timeout(patience);
         let mut connection =
-            Connection { address: address.clone(), master, input: Some(input), said, directory };
+            Connection { address: address.clone(), master, input: Some(input), said, listener, directory };
         match ready {
             Ok(true) => Ok(connection),
             Ok(false) => {
                 connection.end();
-                // What it said last may still be on its way.
-                let until = Instant::now() + END;
-                while !listener.is_finished() && Instant::now() < until {
-                    thread::sleep(Duration::from_millis(2));
-                }
+                connection.hear_the_rest();
                 Err(explain::failure(address, settings, &connection.said()))
             }
             Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
@@ -140,7 +138,16 @@ impl Connection {
     /// Ends it, and tells what went through it.
     pub fn close(mut self) -> Traffic {
         self.end();
+        self.hear_the_rest();
         traffic(&self.said.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// What it said last may still be on its way when it has ended.
+    fn hear_the_rest(&self) {
+        let until = Instant::now() + END;
+        while !self.listener.is_finished() && Instant::now() < until {
+            thread::sleep(Duration::from_millis(2));
+        }
     }
 
     fn end(&mut self) {

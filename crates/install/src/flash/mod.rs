@@ -10,9 +10,11 @@
 //!    transferred: the disk is told to forget it where it then reads as zeros, else what is not zero there is overwritten.
 //! 4. The first part is written.
 //! 5. All of it is read back, past the page cache, and compared.
+//! 6. The disk's reader is told to let go of it.
 
 mod buffer;
 mod chunks;
+mod eject;
 mod medium;
 mod plan;
 mod run;

@@ -1,5 +1,4 @@
 use std::ops::ControlFlow;
-use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
 use std::thread;
 
@@ -7,9 +6,10 @@ use sha2::{Digest, Sha256};
 
 use super::buffer::{AlignedBuffer, is_zero};
 use super::chunks::{CHUNK, Chunk, Chunks, Fingerprint, Patch};
+use super::eject::eject;
 use super::medium::{Medium, Transferred};
 use super::plan::FlashPlan;
-use crate::device::{Bus, Disk, Places};
+use crate::device::Disk;
 use crate::error::{Error, Result};
 use crate::source::Sink;
 
@@ -44,7 +44,7 @@ pub struct Progress {
 pub struct RunOptions {
     /// Read everything back.
     pub verify: bool,
-    /// Take the disk out of the system at the end, where that can be done.
+    /// Tell the disk's reader to let go of it at the end, where it can.
     pub eject: bool,
 }
 
@@ -59,7 +59,7 @@ pub struct Report {
     pub spared: u64,
     /// Whether it was read back.
     pub verified: bool,
-    /// Whether the disk is gone from the system.
+    /// Whether the disk's reader has let go of it.
     pub ejected: bool,
 }
 
@@ -76,7 +76,6 @@ impl FlashPlan {
     /// verification is done the disk has no partition table.
     pub fn run(
         &self,
-        places: &Places,
         feed: impl FnOnce(&mut dyn Sink) -> Result<()> + Send,
         patches: &[Patch],
         options: RunOptions,
@@ -127,7 +126,7 @@ impl FlashPlan {
             written: transferred.written,
             spared: transferred.spared,
             verified: options.verify,
-            ejected: options.eject && eject(places, disk),
+            ejected: options.eject && eject(disk),
         })
     }
 
@@ -216,14 +215,4 @@ fn verify(disk: &Disk, fingerprints: &[Fingerprint], size: u64, progress: OnProg
         }
     }
     Ok(())
-}
-
-/// Has the kernel forget a disk of USB or SCSI after its cache was emptied (Documentation/scsi/scsi_mid_low_api.rst).
-/// Cards in a slot of their own can be taken out as they are. Whether it did.
-fn eject(places: &Places, disk: &Disk) -> bool {
-    let Some(name) = disk.path.file_name().filter(|_| matches!(disk.bus, Bus::Usb | Bus::Scsi)) else {
-        return false;
-    };
-    let delete = places.sys.join("block").join(Path::new(name)).join("device/delete");
-    disk.removable && std::fs::write(delete, "1").is_ok()
 }
