@@ -2,7 +2,8 @@
 //!
 //! - `small`: 10 000 paths of a few hundred bytes, over a link that delays each direction by 5 ms (a proxy below TLS), over
 //!   HTTP/2 and HTTP/1.1; `nix copy` does the same over the same link, once: it takes minutes.
-//! - `large`: 1.5 GiB in 60 paths; `curl --parallel` gets the same files, to the disk and to nowhere, in turns with ours.
+//! - `large`: 1.5 GiB in 60 paths; `curl --parallel` gets the same files, to the disk and to nowhere, in turns with ours; where they
+//!   are compressed, two pipes of `curl`, `zstd -d` and `sha256sum` also unpack and check them, as ours does.
 //!
 //! Each run is a process of its own, so that its memory is its own too. Of three rounds medians are shown, and the most memory.
 
@@ -214,8 +215,12 @@ fn large() {
             .collect();
         let bytes: u64 = archives.iter().map(|archive| archive.metadata().unwrap().len()).sum();
         let (mut ours, mut to_disk, mut to_nowhere) = (Vec::new(), Vec::new(), Vec::new());
+        let mut unpacked = Vec::new();
         for _ in 0..ROUNDS {
             ours.push(bench.ours(&nginx.url(), "-", &root));
+            if compression == "zstd" {
+                unpacked.push(curl_unpacked(&bench, &nginx.url(), &archives));
+            }
             to_disk.push(curl(&bench, &nginx.url(), &archives, true));
             to_nowhere.push(curl(&bench, &nginx.url(), &archives, false));
         }
@@ -233,6 +238,14 @@ fn large() {
             to_nowhere.seconds,
             to_nowhere.seconds / ours.seconds,
         );
+        if !unpacked.is_empty() {
+            let unpacked = median(unpacked);
+            println!(
+                "  curl | zstd -d, hashed: {:.2} s (ratio {:.2})",
+                unpacked.seconds,
+                unpacked.seconds / ours.seconds
+            );
+        }
         fs::remove_dir_all(bench.path(compression)).unwrap();
     }
 }
@@ -266,6 +279,25 @@ fn curl(bench: &Bench, url: &str, archives: &[PathBuf], to_disk: bool) -> Run {
     fs::write(&file, configuration).unwrap();
     let mut command = Command::new("curl");
     command.args(["--silent", "--fail", "--parallel", "--parallel-max", "16", "--config"]).arg(file);
+    let run = run(&mut command);
+    fs::remove_dir_all(&into).unwrap();
+    run
+}
+
+/// What a shell does to get, unpack and check the same archives, two at a time.
+fn curl_unpacked(bench: &Bench, url: &str, archives: &[PathBuf]) -> Run {
+    let into = bench.path("curl");
+    fs::create_dir_all(&into).unwrap();
+    let names: Vec<&str> =
+        archives.iter().map(|archive| archive.file_name().unwrap().to_str().unwrap()).collect();
+    let list = bench.path("archives");
+    fs::write(&list, names.join("\n")).unwrap();
+    let each = format!(
+        "curl --silent --fail {url}/nar/{{}} | zstd --decompress --quiet | tee {}/{{}} | sha256sum",
+        into.display()
+    );
+    let mut command = Command::new("xargs");
+    command.arg("--arg-file").arg(list).args(["--max-procs", "2", "-I", "{}", "sh", "-c", &each]);
     let run = run(&mut command);
     fs::remove_dir_all(&into).unwrap();
     run

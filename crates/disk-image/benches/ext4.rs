@@ -10,12 +10,14 @@
     reason = "a failed benchmark has no figures"
 )]
 
+mod measure;
+
 use disk_image::ext4::{Ext4Options, plan};
 use disk_image::{Attributes, HostPolicy, Seed, SizePolicy, Tree};
+use measure::{Usage, make_tree, measure};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Instant;
 
 const ROUNDS: usize = 5;
 
@@ -70,42 +72,4 @@ fn write(tree: &Path, image: &Path) {
     let size = SizePolicy::Fit { free: 64 << 20 };
     let options = Ext4Options::new("root", &Seed::new("benchmark"), 1, size);
     plan(content, options).unwrap().write_raw(image, &mut |_| ControlFlow::Continue(())).unwrap();
-}
-
-struct Usage {
-    seconds: f64,
-    processor: f64,
-    mebibytes: f64,
-}
-
-/// Runs a command under GNU time, which says how much memory it took.
-fn measure(command: &mut Command) -> Usage {
-    let mut timed = Command::new("/usr/bin/time");
-    timed.args(["-f", "%U %S %M"]).arg(command.get_program()).args(command.get_args());
-    let start = Instant::now();
-    let output = timed.output().expect("GNU time is installed (package time)");
-    let seconds = start.elapsed().as_secs_f64();
-    let report = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success(), "{report}");
-    let last = report.lines().last().unwrap();
-    let numbers: Vec<f64> = last.split(' ').map(|word| word.parse().unwrap()).collect();
-    Usage { seconds, processor: numbers[0] + numbers[1], mebibytes: numbers[2] / 1024.0 }
-}
-
-/// 30000 files of sizes as they are in a system: most small, some large.
-fn make_tree(directory: &Path) -> PathBuf {
-    let root = directory.join("tree");
-    let mut state = 1_u64;
-    for number in 0..30_000 {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        let size = match number % 1_000 {
-            0 => 8 << 20,
-            1..=20 => 300_000,
-            _ => (state >> 33) as usize % 12_000,
-        };
-        let parent = root.join(format!("d{:02}/d{:02}", number % 40, number / 40 % 25));
-        std::fs::create_dir_all(&parent).unwrap();
-        std::fs::write(parent.join(format!("file-{number}")), vec![number as u8; size]).unwrap();
-    }
-    root
 }

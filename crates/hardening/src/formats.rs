@@ -137,4 +137,5 @@ pub const FLAKE_REFERENCE_SEEDS: &[&[u8]] = &[
     b"https://example.org/x.tar.gz#y",
     b"tarball+file:///a.tar",
     b"sourcehut:~user/repo",
+    b"//two/slashes",
 ];

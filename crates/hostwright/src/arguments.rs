@@ -24,7 +24,7 @@ pub use flake::{
     FlakeCheckArguments, FlakeCommand, FlakeCommandArguments, FlakeMetadataArguments, FlakeShowArguments,
 };
 pub use flash::{FlashArguments, PersonalArguments};
-pub use packages::{OptionsArguments, PackagesArguments, UpdateArguments};
+pub use packages::{LintArguments, OptionsArguments, PackagesArguments, UpdateArguments};
 pub use store::{
     GcArguments, StoreCommand, StoreCommandArguments, StoreDeleteArguments, StoreInfoArguments,
     StoreOptimiseArguments, StoreRootsArguments, StoreVerifyArguments, size,
@@ -253,6 +253,8 @@ pub enum Command {
     Options(OptionsArguments),
     /// Look for packages of the archive
     Packages(PackagesArguments),
+    /// Show what packages' maintainer scripts would do that nothing does in their place
+    Lint(LintArguments),
     /// Evaluate an attribute of a flake, a file or an expression
     Eval(EvalArguments),
     /// Look around in flakes and files, one expression after the other
@@ -471,11 +473,19 @@ Examples:
   hostwright image .#card --format sd-card --for kitchen --authorized-key ~/.ssh/id_ed25519.pub
                                                  ./kitchen.img: a copy of the card that is called kitchen
   hostwright image --patch kitchen.img --wifi home:wifi-passphrase.txt
-                                                 another setting for the same copy")]
+                                                 another setting for the same copy
+  hostwright image -f sd-aarch64 --flake .#card --system aarch64-linux -o card
+                                                 as with nixos-generators")]
 pub struct ImageArguments {
     /// The host
-    #[arg(value_name = "FLAKE#HOST", required_unless_present_any = ["patch", "toplevel"])]
+    #[arg(value_name = "FLAKE#HOST", required_unless_present_any = ["patch", "toplevel", "flake"])]
     pub installable: Option<String>,
+    /// The host, as nixos-generators wants it said
+    #[arg(long, value_name = "FLAKE#HOST", conflicts_with_all = ["installable", "patch", "toplevel"])]
+    pub flake: Option<String>,
+    /// Fail unless this is the host's system, such as aarch64-linux
+    #[arg(long, value_name = "SYSTEM", conflicts_with_all = ["patch", "toplevel"])]
+    pub system: Option<String>,
     /// Make an SD card of a NixOS system that is in the store, whoever built it, as nixpkgs lays cards out; -o names the directory
     #[arg(long, value_name = "PATH", conflicts_with_all = ["installable", "patch", "for_machine", "no_link"], value_hint = ValueHint::DirPath)]
     pub toplevel: Option<PathBuf>,
@@ -486,7 +496,7 @@ pub struct ImageArguments {
     #[arg(long, value_name = "KIND", requires = "toplevel", default_value = "zstd", value_parser = ["none", "zstd", "xz"])]
     pub compression: String,
     /// The kind of image: raw-efi, qcow2, or another variant that the host's system.build.images has
-    #[arg(long, visible_alias = "image-variant", value_name = "FORMAT", default_value = "raw-efi")]
+    #[arg(short, long, visible_alias = "image-variant", value_name = "FORMAT", default_value = "raw-efi")]
     pub format: String,
     /// Name of the link to the result
     #[arg(short, long, value_name = "NAME", default_value = "result", value_hint = ValueHint::AnyPath)]

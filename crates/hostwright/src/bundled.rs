@@ -6,7 +6,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use nix_flake::{BundledTrees, Error, SourceTree, TREE_NAME};
@@ -76,7 +76,7 @@ impl Bundled {
         let store_path = self.store_dir.make_source_path(TREE_NAME, &nar_hash)?;
         let directory = self.directory.join(store_path.base_name());
         if !is_intact(&directory, &nar_hash) {
-            write_tree(node, &self.directory, &directory)?;
+            write_tree(node, &nar_hash, &self.directory, &directory)?;
         }
         Ok(SourceTree { store_path, nar_hash, directory, visible: None })
     }
@@ -101,29 +101,30 @@ fn is_intact(directory: &Path, hash: &Hash) -> bool {
     directory.is_dir() && nar::hash_path(directory).is_ok_and(|(found, _)| found == *hash)
 }
 
-/// Writes beside the place and moves it there when it is complete.
-fn write_tree(node: &Node, parent: &Path, place: &Path) -> Result<(), Error> {
+/// Writes beside the place and moves it there when it is complete. A tree that is right stays where it is: another run
+/// reads it.
+fn write_tree(node: &Node, hash: &Hash, parent: &Path, place: &Path) -> Result<(), Error> {
     let file = |action, path: &Path| {
         let path = path.to_owned();
         move |source| Error::File { action, path, source }
     };
     fs::create_dir_all(parent).map_err(file("make the directory", parent))?;
+    let lock = parent.join(".lock");
+    let held = File::create(&lock).map_err(file("write", &lock))?;
+    held.lock().map_err(file("lock", &lock))?;
+    if is_intact(place, hash) {
+        return Ok(());
+    }
     let temporary =
         tempfile::Builder::new().prefix(".tree-").tempdir_in(parent).map_err(file("write to", parent))?;
     let written = temporary.path().join("tree");
     let mut archive = Vec::new();
     node.dump(&mut archive)?;
     nar::restore(&mut archive.as_slice(), &written)?;
-    match fs::rename(&written, place) {
-        Ok(()) => Ok(()),
-        Err(_) if place.exists() => {
-            // Damaged, or another run has just written it: either way ours is right.
-            let old = temporary.path().join("old");
-            fs::rename(place, &old).map_err(file("replace", place))?;
-            fs::rename(&written, place).map_err(file("write", place))
-        }
-        Err(source) => Err(file("write", place)(source)),
+    if place.exists() {
+        fs::rename(place, temporary.path().join("damaged")).map_err(file("replace", place))?;
     }
+    fs::rename(&written, place).map_err(file("write", place))
 }
 
 /// A directory under construction.
@@ -168,6 +169,22 @@ mod tests {
         assert_eq!(bundled.tree("debian").unwrap().unwrap(), tree);
         assert_eq!(fs::read(tree.directory.join("debian.lock")).unwrap(), b"{\"version\":1}");
         assert_eq!(bundled.tree("nixos").unwrap(), None);
+    }
+
+    #[test]
+    fn runs_at_the_same_time_take_one_another_s_tree() {
+        let directory = tempfile::tempdir().unwrap();
+        let inode = || {
+            use std::os::unix::fs::MetadataExt;
+            let bundled = Bundled::new(StoreDir::default(), directory.path().to_owned(), None);
+            let tree = bundled.tree("debian").unwrap().unwrap();
+            fs::metadata(tree.directory).unwrap().ino()
+        };
+        let inodes: Vec<u64> = std::thread::scope(|scope| {
+            let runs: Vec<_> = (0..4).map(|_| scope.spawn(inode)).collect();
+            runs.into_iter().map(|run| run.join().unwrap()).collect()
+        });
+        assert!(inodes.iter().all(|inode| *inode == inodes[0]), "{inodes:?}");
     }
 
     #[test]

@@ -90,6 +90,14 @@ pub enum Failure {
         #[source]
         source: serde_json::Error,
     },
+    /// `lint` found what nothing is done instead of; it was shown.
+    #[error("{host}: {count} of its packages have scripts that nothing takes the place of")]
+    ScriptsNotProvided {
+        /// The host.
+        host: String,
+        /// How many.
+        count: usize,
+    },
     /// `lock --check` found the lock to be another one.
     #[error("{} is not what the hosts need; 'hostwright lock' changes:\n{changes}", .file.display())]
     LockOutdated {
@@ -189,6 +197,12 @@ pub enum Failure {
         count: usize,
         /// Of how many.
         total: usize,
+    },
+    /// A generation that a build which failed is missing for.
+    #[error("it could not be built: {reason}")]
+    NotBuilt {
+        /// What failed.
+        reason: String,
     },
     /// The virtual machine.
     #[error(transparent)]
@@ -292,10 +306,10 @@ impl Failure {
             Failure::MalformedRequest { .. } | Failure::OptionRecords { .. } => Status::Internal,
             Failure::NothingToLock { .. } => Status::Usage,
             Failure::Build(error) => build_status(error),
-            Failure::DaemonBuild { .. } => Status::Build,
+            Failure::DaemonBuild { .. } | Failure::NotBuilt { .. } => Status::Build,
             Failure::Offline { .. } => Status::Network,
             Failure::NoOutput { .. } | Failure::NoImage { .. } | Failure::NoLog { .. } => Status::Evaluation,
-            Failure::ChecksFailed { .. } => Status::Evaluation,
+            Failure::ChecksFailed { .. } | Failure::ScriptsNotProvided { .. } => Status::Evaluation,
             Failure::NoEmulator { .. } => Status::Usage,
             Failure::Install(error) => install_status(error),
             Failure::Declined => Status::Interrupted,
@@ -552,7 +566,7 @@ fn deploy_status(error: &deploy::Error) -> Status {
         Error::InvalidPattern { .. } | Error::NothingSelected { .. } | Error::NoAddress { .. } => {
             Status::Usage
         }
-        Error::InvalidDeployment { .. } => Status::Evaluation,
+        Error::InvalidDeployment { .. } | Error::InvalidKey { .. } => Status::Evaluation,
         Error::Io { .. } | Error::Start { .. } => Status::FileSystem,
         Error::Unreachable { .. } | Error::Lost { .. } | Error::Slow { .. } => Status::Network,
         Error::HostKeyChanged { .. } => Status::Integrity,
@@ -561,6 +575,7 @@ fn deploy_status(error: &deploy::Error) -> Status {
         | Error::Remote { .. }
         | Error::Answer { .. }
         | Error::Lacks { .. }
+        | Error::NoSecret { .. }
         | Error::Unhealthy { .. } => Status::Host,
         Error::Store(error) => store_status(error),
         Error::Interrupted => Status::Interrupted,

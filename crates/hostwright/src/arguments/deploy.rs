@@ -8,6 +8,9 @@ use super::BuildLimits;
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Hosts")]
 pub struct HostsArguments {
+    /// Take the hosts of this hive, which is a file and no flake
+    #[arg(short, long, visible_alias = "config", value_name = "HIVE.NIX", value_hint = ValueHint::FilePath)]
+    pub file: Option<std::path::PathBuf>,
     /// Which hosts: names, globs, @tags, and !exceptions [default: all]
     #[arg(long, value_name = "NAME,GLOB,@TAG,!NOT")]
     pub on: Option<String>,
@@ -43,6 +46,8 @@ pub enum Goal {
     Test,
     /// The hosts have it, and say what they would do.
     DryActivate,
+    /// The hosts get their secrets, and nothing else.
+    UploadKeys,
 }
 
 /// Arguments of `apply`.
@@ -60,7 +65,7 @@ found well; otherwise it goes back to its old generation by itself, whatever bec
 
 Exit status: 9 if any host is not as it should be; the others are done all the same.")]
 pub struct ApplyArguments {
-    /// build, push, switch, boot, test or dry-activate [default: switch]
+    /// build, push, switch, boot, test, dry-activate or upload-keys [default: switch]
     #[arg(value_name = "GOAL")]
     pub goal: Option<String>,
     /// The flake, or one host of it (FLAKE#HOST) [default: .]
@@ -93,6 +98,12 @@ pub struct ApplyArguments {
     /// Let the hosts fetch what their caches have
     #[arg(long, visible_alias = "use-substitutes")]
     pub substitute_on_destination: bool,
+    /// Run the programs that build on the hosts themselves, as deployment.buildOnTarget does
+    #[arg(long)]
+    pub build_on_target: bool,
+    /// Run the programs that build on this host
+    #[arg(long, value_name = "[USER@]HOST[:PORT]", conflicts_with = "build_on_target")]
+    pub build_host: Option<String>,
     /// Print a JSON line a host: {"host", "outcome", "reason", "old", "new", "bytesSent", "seconds", "log", …}
     #[arg(long)]
     pub json: bool,

@@ -55,7 +55,7 @@ pub struct FlashArguments {
     /// Do not read back what was written
     #[arg(long)]
     pub no_verify: bool,
-    /// Leave the disk in the system afterwards
+    /// Do not eject the disk afterwards
     #[arg(long)]
     pub no_eject: bool,
     /// The kind of image that is made of a host

@@ -33,6 +33,7 @@ pub struct OptionsArguments {
 #[command(after_help = "\
 Examples:
   hostwright packages web server            packages with both words in their name or description
+  hostwright packages util-linux            by Debian's name or by nixpkgs'
   hostwright packages --architecture arm64 u-boot
 
 Each package is pkgs.NAME; where nixpkgs has another name for it, that works as well.")]
@@ -43,7 +44,7 @@ pub struct PackagesArguments {
     /// The architecture whose packages are looked at, amd64 or arm64
     #[arg(long, default_value = "amd64", value_parser = ["amd64", "arm64"])]
     pub architecture: String,
-    /// Print JSON: [{"name", "version", "description", "archive", "size"}]
+    /// Print JSON: [{"name", "nixpkgs", "version", "description", "archive", "size"}]
     #[arg(long)]
     pub json: bool,
 }
@@ -72,6 +73,29 @@ pub struct UpdateArguments {
     #[arg(long)]
     pub dry_run: bool,
     /// Print JSON: {"path", "written", "hosts": {NAME: {"changes": [{"name", "old", "new", "security"}], "kernel", "reboot"}}}
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `lint`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  hostwright lint .#alpha         packages of the host whose maintainer scripts do what nothing does in their place
+  hostwright lint .#alpha --all   what all scripts do, and what is done instead
+
+No maintainer script ever runs. What is done instead is in a table of the Debian base; where you provide something yourself,
+say so in the option system.debian.maintainerScripts.packages.
+
+Exit status 0: nothing is missing; 3: something is.")]
+pub struct LintArguments {
+    /// The host
+    #[arg(value_name = "FLAKE#HOST", default_value = ".")]
+    pub host: String,
+    /// Show what is done instead of scripts, too
+    #[arg(long, conflicts_with = "json")]
+    pub all: bool,
+    /// Print JSON: {"host", "packages", "missing", "found": [{"package", "version", "commands": [{"script", "command", "provided"}]}]}
     #[arg(long)]
     pub json: bool,
 }

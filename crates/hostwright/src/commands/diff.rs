@@ -9,19 +9,18 @@ use nix_store::{LocalStore, StoreDir, StorePath};
 use serde_json::json;
 
 use super::Session;
-use super::apply::{Report, build, finish};
+use super::apply::{Report, finish};
 use crate::arguments::DiffArguments;
 use crate::failure::Failure;
 use crate::output;
-use crate::stages::hosts::{Hosts, flake_and_host};
-use crate::stages::packages::Fleet;
+use crate::stages::hosts::{Hosts, open_fleet};
+use crate::stages::systems::{self, Systems};
 
 /// Shows what `apply` would change, without giving the hosts anything.
 pub fn run(session: &Session, arguments: &DiffArguments) -> Result<(), Failure> {
-    let (reference, only) = flake_and_host(session, &arguments.flake)?;
-    let fleet = Fleet::open(session, &reference)?;
+    let (fleet, only) = open_fleet(session, &arguments.flake, &arguments.hosts)?;
     let hosts = Hosts::find(session, &fleet, only.as_deref(), &arguments.hosts)?;
-    let (store, systems) = build(session, &fleet, &hosts)?;
+    let Systems { store, built, failed } = systems::build(session, &fleet, &hosts)?;
     let found = session.progress.stage("ask", "Asking the hosts", || {
         hosts.each(|host| {
             let state = hosts.connect(host).and_then(|host| HostState::read(&host))?;
@@ -29,8 +28,13 @@ pub fn run(session: &Session, arguments: &DiffArguments) -> Result<(), Failure> 
         })
     });
     let mut reports = Vec::new();
+    for (name, failure) in failed.iter().chain(&hosts.failed) {
+        let report = Report::failed(name, &failure.to_string());
+        session.progress.say(&report.sentence());
+        reports.push(report);
+    }
     for (host, state) in hosts.hosts.iter().zip(found) {
-        let Some(new) = systems.get(&host.name) else { continue };
+        let Some(new) = built.get(&host.name) else { continue };
         let state = match state {
             Ok(state) => state,
             Err(error) => {

@@ -10,13 +10,11 @@ use super::Session;
 use crate::arguments::ExecArguments;
 use crate::failure::Failure;
 use crate::output;
-use crate::stages::hosts::{Hosts, flake_and_host};
-use crate::stages::packages::Fleet;
+use crate::stages::hosts::{Hosts, open_fleet};
 
 /// Runs a command on hosts, and prints what each prints behind its name.
 pub fn run(session: &Session, arguments: &ExecArguments) -> Result<(), Failure> {
-    let (reference, only) = flake_and_host(session, &arguments.flake)?;
-    let fleet = Fleet::open(session, &reference)?;
+    let (fleet, only) = open_fleet(session, &arguments.flake, &arguments.hosts)?;
     let hosts = Hosts::find(session, &fleet, only.as_deref(), &arguments.hosts)?;
     let text = match arguments.command.as_slice() {
         [command] => command.clone(),
@@ -60,8 +58,5 @@ pub fn run(session: &Session, arguments: &ExecArguments) -> Result<(), Failure> 
             _ => {}
         }
     }
-    match failed {
-        0 => Ok(()),
-        count => Err(Failure::Hosts { count, total: results.len() }),
-    }
+    hosts.conclude(failed)
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use install::device::{Disk, Places, Use, find, list};
+use install::device::{Bus, Disk, Places, Use, find, list};
 use install::flash::{FlashPlan, ImageSummary, Patch, Phase, Progress, RunOptions};
 use install::personal::{Personal, PersonalImage};
 use install::source::ImageFile;
@@ -58,7 +58,7 @@ pub fn run(session: &Session, arguments: &FlashArguments) -> Result<(), Failure>
     };
     let options = RunOptions { verify: !arguments.no_verify, eject: !arguments.no_eject };
     let begun = std::time::Instant::now();
-    let report = plan.run(&places, |sink| source.feed(sink), &patches, options, &mut show)?;
+    let report = plan.run(|sink| source.feed(sink), &patches, options, &mut show)?;
     session.progress.add_time("flash", begun.elapsed());
     bar.finish_and_clear();
     if arguments.json {
@@ -78,7 +78,11 @@ pub fn run(session: &Session, arguments: &FlashArguments) -> Result<(), Failure>
         output::bytes(report.size),
         plan.disk.path.display(),
         if report.verified { ", and read all of it back" } else { "" },
-        if report.ejected { "; it can be taken out" } else { "" },
+        match (report.ejected, options.eject && plan.disk.removable && plan.disk.bus != Bus::File) {
+            (true, _) => "; it is ejected",
+            (false, true) => "; its reader does not eject, and it can be taken out as it is",
+            (false, false) => "",
+        },
     ));
     Ok(())
 }
@@ -101,7 +105,8 @@ fn image_file(session: &Session, arguments: &FlashArguments, named: &str) -> Res
         let source = io::Error::from(io::ErrorKind::NotFound);
         return Err(Failure::File { action: "read", path, source });
     }
-    Ok(ImageFile::open(image::build(session, named, &arguments.format, None)?.file)?)
+    let wanted = image::Wanted { format: &arguments.format, system: None };
+    Ok(ImageFile::open(image::build(session, named, wanted, None)?.file)?)
 }
 
 /// Shows the plan; asks, unless somebody has agreed before.

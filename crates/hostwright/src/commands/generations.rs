@@ -9,8 +9,7 @@ use super::Session;
 use crate::arguments::GenerationsArguments;
 use crate::failure::Failure;
 use crate::output;
-use crate::stages::hosts::{Hosts, flake_and_host};
-use crate::stages::packages::Fleet;
+use crate::stages::hosts::{Hosts, open_fleet};
 
 /// Prints a line a generation: its number, when it was made in seconds since 1970 and as people read it, its path.
 const LIST: &str = "cd /nix/var/nix/profiles || exit
@@ -40,8 +39,7 @@ pub struct HostGeneration {
 
 /// Asks the hosts and prints.
 pub fn run(session: &Session, arguments: &GenerationsArguments) -> Result<(), Failure> {
-    let (reference, only) = flake_and_host(session, &arguments.flake)?;
-    let fleet = Fleet::open(session, &reference)?;
+    let (fleet, only) = open_fleet(session, &arguments.flake, &arguments.hosts)?;
     let hosts = Hosts::find(session, &fleet, only.as_deref(), &arguments.hosts)?;
     let found = session.progress.stage("ask", "Asking the hosts", || {
         hosts.each(|host| hosts.connect(host).and_then(|host| generations(&host)))
@@ -63,10 +61,7 @@ pub fn run(session: &Session, arguments: &GenerationsArguments) -> Result<(), Fa
             }
         }
     }
-    match failed {
-        0 => Ok(()),
-        count => Err(Failure::Hosts { count, total: hosts.hosts.len() }),
-    }
+    hosts.conclude(failed)
 }
 
 /// The generations of a host's system profile, by number.

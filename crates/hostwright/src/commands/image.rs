@@ -35,8 +35,10 @@ pub fn run(session: &Session, arguments: &ImageArguments) -> Result<(), Failure>
     if let Some(toplevel) = &arguments.toplevel {
         return toplevel_card(session, arguments, toplevel);
     }
-    // The parser wants one of the three.
-    let Some(installable) = &arguments.installable else { return Ok(()) };
+    // The parser wants one of them.
+    let Some(installable) = arguments.installable.as_ref().or(arguments.flake.as_ref()) else {
+        return Ok(());
+    };
     let copy = match &arguments.for_machine {
         Some(name) => {
             let label: install::personal::HostLabel = name.parse()?;
@@ -53,7 +55,8 @@ pub fn run(session: &Session, arguments: &ImageArguments) -> Result<(), Failure>
     };
     let link =
         (!arguments.no_link).then(|| session.configuration.working_directory.join(&arguments.out_link));
-    let built = build(session, installable, &arguments.format, link.as_deref())?;
+    let wanted = Wanted { format: &arguments.format, system: arguments.system.as_deref() };
+    let built = build(session, installable, wanted, link.as_deref())?;
     if let Some(copy) = &copy {
         let source = ImageFile::open(&built.file)?;
         // What cannot be is said before a large copy is made.
@@ -79,20 +82,33 @@ pub fn run(session: &Session, arguments: &ImageArguments) -> Result<(), Failure>
     }
 }
 
-/// Makes the image of a host in a format, and a link that keeps it.
+/// What kind of image is asked for.
+#[derive(Clone, Copy)]
+pub struct Wanted<'a> {
+    /// Its name among the host's images.
+    pub format: &'a str,
+    /// The system that the host must be of.
+    pub system: Option<&'a str>,
+}
+
+/// Makes the image of a host, and a link that keeps it.
 pub fn build(
     session: &Session,
     installable: &str,
-    format: &str,
+    wanted: Wanted<'_>,
     link: Option<&Path>,
 ) -> Result<BuiltImage, Failure> {
+    let Wanted { format, system } = wanted;
     let installable = Installable::parse(installable, &session.configuration.working_directory)?;
     let fleet = Fleet::open(session, &installable.flake)?;
     let ((evaluated, named), flake) = fleet.with_packages(session, |flake| {
         session.progress.stage("evaluate", "Evaluating", || {
-            let key = format!("image {format} of {}", installable.attribute_path);
+            let key = format!("image {format} of {} for {system:?}", installable.attribute_path);
             evaluate::derivations_of_one(session, flake, Some(key), |evaluation, value| {
                 let host = evaluate::host_of(evaluation, value, &installable.attribute_path)?;
+                if let Some(system) = system {
+                    image::check_system(evaluation, value, &host, system)?;
+                }
                 let (image, named) = image::select(evaluation, value, &host, format)?;
                 Ok((vec![(host, image)], named))
             })

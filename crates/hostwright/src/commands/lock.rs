@@ -37,7 +37,7 @@ pub fn run(session: &Session, arguments: &LockArguments) -> Result<(), Failure> 
 /// Whether the lock in force has what the hosts need. Releases of the archive are as they were on the day; that there are
 /// newer ones is no fault.
 fn check(session: &Session, fleet: &Fleet) -> Result<(), Failure> {
-    let file = fleet.flake().debian_lock_file();
+    let file = fleet.debian_lock_file();
     let Some(current) = fleet.current()? else {
         return Err(Failure::LockOutdated { file, changes: "there is none".to_owned() });
     };

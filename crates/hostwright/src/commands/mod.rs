@@ -14,6 +14,7 @@ mod flash_node;
 mod gc;
 mod generations;
 mod image;
+mod lint;
 mod lock;
 mod log;
 mod logs;
@@ -131,6 +132,7 @@ fn dispatch(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Update(arguments) => update::run(&session, arguments).map(|()| ExitCode::SUCCESS),
         Command::Options(arguments) => options::run(&session, arguments).map(|()| ExitCode::SUCCESS),
         Command::Packages(arguments) => packages::run(&session, arguments).map(|()| ExitCode::SUCCESS),
+        Command::Lint(arguments) => lint::run(&session, arguments).map(|()| ExitCode::SUCCESS),
         Command::Eval(arguments) => eval::run(&session, arguments).map(|()| ExitCode::SUCCESS),
         Command::Repl(arguments) => repl::run(&session, arguments).map(|()| ExitCode::SUCCESS),
         Command::Build(arguments) => build::run(&session, arguments).map(|()| ExitCode::SUCCESS),
@@ -180,6 +182,7 @@ impl Command {
             | Command::Update(_)
             | Command::Options(_)
             | Command::Packages(_)
+            | Command::Lint(_)
             | Command::Log(_)
             | Command::Eval(_)
             | Command::Repl(_)

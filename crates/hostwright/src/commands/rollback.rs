@@ -13,18 +13,16 @@ use super::apply::{Outcome, Report, finish};
 use super::generations::generations;
 use crate::arguments::RollbackArguments;
 use crate::failure::Failure;
-use crate::stages::hosts::{FleetHost, Hosts, flake_and_host};
-use crate::stages::packages::Fleet;
+use crate::stages::hosts::{FleetHost, Hosts, open_fleet};
 
 /// Switches hosts to a generation that they have.
 pub fn run(session: &Session, arguments: &RollbackArguments) -> Result<(), Failure> {
-    let (reference, only) = flake_and_host(session, &arguments.flake)?;
-    let fleet = Fleet::open(session, &reference)?;
+    let (fleet, only) = open_fleet(session, &arguments.flake, &arguments.hosts)?;
     let hosts = Hosts::find(session, &fleet, only.as_deref(), &arguments.hosts)?;
     let interrupted = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&interrupted);
     let _guard = session.interrupts.guard(move || flag.store(true, Ordering::Relaxed));
-    let reports = session.progress.stage("deploy", "Rolling back", || {
+    let mut reports = session.progress.stage("deploy", "Rolling back", || {
         hosts.each(|host| {
             let begun = Instant::now();
             let mut report = Report::of(&host.name);
@@ -37,6 +35,7 @@ pub fn run(session: &Session, arguments: &RollbackArguments) -> Result<(), Failu
             report
         })
     });
+    reports.extend(hosts.failed.iter().map(|(name, failure)| Report::failed(name, &failure.to_string())));
     finish(session, &reports, arguments.json)
 }
 
@@ -80,6 +79,7 @@ fn roll_back(
     };
     let options = SwitchOptions {
         is_kept: true,
+        generation: wanted.map(|generation| generation.number),
         rolls_back: true,
         confirm_timeout: Duration::from_secs(arguments.confirm_timeout),
         activation_timeout: Duration::from_secs(900),

@@ -6,8 +6,7 @@ use std::process::ExitCode;
 use super::Session;
 use crate::arguments::{HostsArguments, SshArguments};
 use crate::failure::Failure;
-use crate::stages::hosts::{Hosts, flake_and_host};
-use crate::stages::packages::Fleet;
+use crate::stages::hosts::{Hosts, open_fleet};
 
 /// Becomes `ssh`, told where the host is and which keys it may have.
 pub fn run(session: &Session, arguments: &SshArguments) -> Result<ExitCode, Failure> {
@@ -25,9 +24,8 @@ pub fn run(session: &Session, arguments: &SshArguments) -> Result<ExitCode, Fail
 
 /// The fleet with the one host that is meant: `FLAKE#HOST`, or its name in the flake of the working directory.
 pub fn one(session: &Session, text: &str) -> Result<Hosts, Failure> {
-    let text = if text.contains('#') { text.to_owned() } else { format!(".#{text}") };
-    let (reference, only) = flake_and_host(session, &text)?;
-    let fleet = Fleet::open(session, &reference)?;
     let arguments = HostsArguments { connect_timeout: 10, parallel: 1, ..HostsArguments::default() };
-    Hosts::find(session, &fleet, only.as_deref(), &arguments)
+    let place = if text.contains('#') { text } else { "." };
+    let (fleet, only) = open_fleet(session, place, &arguments)?;
+    Hosts::find(session, &fleet, only.as_deref().or(Some(text)), &arguments)
 }

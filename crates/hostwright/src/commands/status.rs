@@ -8,13 +8,11 @@ use super::Session;
 use crate::arguments::StatusArguments;
 use crate::failure::Failure;
 use crate::output;
-use crate::stages::hosts::{FleetHost, Hosts, flake_and_host};
-use crate::stages::packages::Fleet;
+use crate::stages::hosts::{FleetHost, Hosts, open_fleet};
 
 /// Asks the hosts and prints a table.
 pub fn run(session: &Session, arguments: &StatusArguments) -> Result<(), Failure> {
-    let (reference, only) = flake_and_host(session, &arguments.flake)?;
-    let fleet = Fleet::open(session, &reference)?;
+    let (fleet, only) = open_fleet(session, &arguments.flake, &arguments.hosts)?;
     let hosts = Hosts::find(session, &fleet, only.as_deref(), &arguments.hosts)?;
     let found = session.progress.stage("ask", "Asking the hosts", || {
         hosts.each(|host| hosts.connect(host).and_then(|host| HostState::read(&host)))
@@ -27,10 +25,7 @@ pub fn run(session: &Session, arguments: &StatusArguments) -> Result<(), Failure
     } else {
         output::write(&table(&rows))?;
     }
-    match rows.iter().filter(|(_, state)| state.is_err()).count() {
-        0 => Ok(()),
-        count => Err(Failure::Hosts { count, total: rows.len() }),
-    }
+    hosts.conclude(rows.iter().filter(|(_, state)| state.is_err()).count())
 }
 
 /// Whether what runs and what booted are two generations.

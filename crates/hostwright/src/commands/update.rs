@@ -35,7 +35,7 @@ pub fn run(session: &Session, arguments: &UpdateArguments) -> Result<(), Failure
         }
         hosts.insert(host, report(&changes));
     }
-    let file = fleet.flake().debian_lock_file();
+    let file = fleet.debian_lock_file();
     let written = !arguments.dry_run && fleet.adopt(session, resolved.lock).written;
     if arguments.json {
         output::json(&json!({ "path": file, "written": written, "hosts": hosts }))?;

@@ -35,7 +35,7 @@ pub struct Target {
 }
 
 /// Derivations, and what they need that is not made by one.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Evaluated {
     /// What was asked for.
     pub targets: Vec<Target>,
@@ -43,6 +43,15 @@ pub struct Evaluated {
     pub graph: DerivationGraph,
     /// Files, trees and texts that derivations take in.
     pub added: Vec<nix_expr::AddedPath>,
+}
+
+impl Evaluated {
+    /// Takes what was evaluated elsewhere in.
+    pub fn extend(&mut self, other: Evaluated) {
+        self.targets.extend(other.targets);
+        self.graph.extend(other.graph);
+        self.added.extend(other.added);
+    }
 }
 
 /// Values whose derivations are wanted, by the names that people know them by.
@@ -94,7 +103,7 @@ pub fn files(session: &Session, pure: bool) -> FileSystemOptions {
 
 /// Where an evaluation of the flake looks.
 fn world<'s>(session: &'s Session, flake: &ReadyFlake) -> World<'s> {
-    let options = files(session, !session.configuration.impure);
+    let options = files(session, flake.is_pure);
     let options = FileSystemOptions { mappings: flake.mappings.clone(), ..options };
     World::new(session, options, flake.trees.clone()).with_flake(flake)
 }
@@ -108,7 +117,8 @@ fn with_flake<T: Send>(
     observer: &Observer<'_>,
     body: impl for<'s, 'a> FnOnce(&'s Evaluation<'a>, ValueRef<'a>) -> Result<T, EvalError> + Send,
 ) -> Result<T, Failure> {
-    let settings = settings(session, !session.configuration.impure);
+    let mut settings = settings(session, flake.is_pure);
+    settings.search_path.extend_from_slice(&flake.search_path);
     let result = evaluate_in(arenas, &settings, observer, |evaluation| {
         let value = evaluation.evaluate_text(&flake.expression, "«flake»", Path::new("/"))?;
         body(evaluation, value)
@@ -129,25 +139,34 @@ pub fn derivations<I: Sync, T: Send + Serialize + DeserializeOwned>(
     wanted: impl for<'s, 'a> Fn(&'s Evaluation<'a>, ValueRef<'a>, &I) -> Result<(Selected<'a>, T), EvalError>
     + Sync,
 ) -> Result<(Evaluated, Vec<T>), Failure> {
+    let mut all = Evaluated::default();
+    let mut found = Vec::with_capacity(items.len());
+    for result in derivations_each(session, flake, items, key, wanted) {
+        let (evaluated, other) = result?;
+        all.extend(evaluated);
+        found.push(other);
+    }
+    Ok((all, found))
+}
+
+/// As [`derivations`], with a result for each item, so that one that does not evaluate holds up no other.
+pub fn derivations_each<I: Sync, T: Send + Serialize + DeserializeOwned>(
+    session: &Session,
+    flake: &ReadyFlake,
+    items: &[I],
+    key: impl Fn(&I) -> Option<String> + Sync,
+    wanted: impl for<'s, 'a> Fn(&'s Evaluation<'a>, ValueRef<'a>, &I) -> Result<(Selected<'a>, T), EvalError>
+    + Sync,
+) -> Vec<Result<(Evaluated, T), Failure>> {
     let arenas = ArenaPool::default();
-    let results: Vec<Result<(Evaluated, T), Failure>> = items
+    items
         .par_iter()
         .map(|item| {
             remembered(session, flake, &arenas, key(item), |evaluation, value| {
                 wanted(evaluation, value, item)
             })
         })
-        .collect();
-    let mut all = Evaluated::default();
-    let mut found = Vec::with_capacity(items.len());
-    for result in results {
-        let (evaluated, other) = result?;
-        all.targets.extend(evaluated.targets);
-        all.graph.extend(evaluated.graph);
-        all.added.extend(evaluated.added);
-        found.push(other);
-    }
-    Ok((all, found))
+        .collect()
 }
 
 /// As [`derivations`], for one thing.

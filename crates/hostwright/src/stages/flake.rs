@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use nix_expr::SourceMapping;
+use nix_expr::{SearchPathEntry, SourceMapping};
 use nix_flake::{
     EvaluatedDeclarations, FlakeReference, InputPath, LockFile, LockOptions, LockedFlake, NodeTree,
     OpenedFlake, RegistryScope, Settings, Source, SourceTree, Sources, call_expression, changes, lock,
@@ -21,10 +21,10 @@ use crate::failure::Failure;
 const FLAKE_LOCK: &str = "flake.lock";
 
 /// The name of the file that pins a fleet's packages.
-const DEBIAN_LOCK: &str = "debian.lock";
+pub const DEBIAN_LOCK: &str = "debian.lock";
 
 /// The name of the file of [`ReadyFlake::source_info`].
-const SOURCE_INFO: &str = ".hostwright-source-info.nix";
+pub const SOURCE_INFO: &str = ".hostwright-source-info.nix";
 
 /// A flake whose own tree is here.
 #[derive(Debug)]
@@ -59,6 +59,10 @@ pub struct ReadyFlake {
     pub trees: Vec<SourceTree>,
     /// The `hostwright:debian` tree among them, if the flake uses it.
     pub debian: Option<SourceTree>,
+    /// Whether it sees nothing but its own trees; a file that is no flake sees all of this machine.
+    pub is_pure: bool,
+    /// Where `<name>` is looked up besides.
+    pub search_path: Vec<SearchPathEntry>,
 }
 
 /// When a lock file is written.
@@ -158,6 +162,8 @@ impl Flake {
             mappings: mappings(&locked.nodes, &store_dir),
             trees,
             debian,
+            is_pure: !session.configuration.impure,
+            search_path: Vec::new(),
         })
     }
 

@@ -1,5 +1,6 @@
 //! The hosts of a fleet that are meant, and the ways to them.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -7,17 +8,21 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use deploy::host::quoted;
 use deploy::inventory::OPTIONS;
-use deploy::{Connection, Deployment, Host, Privilege, Selector, SshAddress, SshSettings};
+use deploy::{Connection, Deployment, Host, Key, Privilege, Secret, Selector, SshAddress, SshSettings};
+use nix_build::remote::RemoteMachine;
 use nix_expr::EvalError;
 use nix_flake::{AttributePath, FlakeReference, Installable};
 use nix_store::Hash;
+use nix_store::daemon::{SshAddress as StoreAddress, StoreUri};
 use rayon::prelude::*;
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 use super::evaluate::{self, Evaluation, host_names};
 use super::flake::ReadyFlake;
+use super::hive_file::HIVE_FILE;
 use super::packages::Fleet;
 use crate::arguments::HostsArguments;
 use crate::commands::Session;
@@ -30,22 +35,48 @@ pub struct FleetHost {
     pub name: String,
     /// How it is deployed to.
     pub deployment: Deployment,
+    /// The names of the secrets that are brought to it (`deployment.keys`).
+    pub secrets: Vec<String>,
 }
 
 /// The hosts of a fleet that are meant, and the ways to them.
 pub struct Hosts {
     /// The hosts, by name.
     pub hosts: Vec<FleetHost>,
-    /// The fleet's directory.
-    pub directory: PathBuf,
+    /// Hosts that may be meant, and whose configuration does not say how they are reached, as it does not evaluate.
+    pub failed: BTreeMap<String, Failure>,
+    flake: ReadyFlake,
     settings: SshSettings,
     password: Option<Zeroizing<String>>,
     is_local: bool,
+    build_host: Option<SshAddress>,
     parallel: usize,
 }
 
+/// Opens the fleet of `FLAKE` or `FLAKE#HOST`, and the host that is named; or the hive that is asked for, or is here and no
+/// flake is.
+pub fn open_fleet(
+    session: &Session,
+    text: &str,
+    arguments: &HostsArguments,
+) -> Result<(Fleet, Option<String>), Failure> {
+    let here = &session.configuration.working_directory;
+    let is_hive = text == "." && !here.join("flake.nix").exists() && here.join(HIVE_FILE).is_file();
+    match &arguments.file {
+        Some(_) if text != "." => {
+            Err(Failure::Usage(format!("--file is instead of '{text}'; name hosts with --on")))
+        }
+        Some(file) => Ok((Fleet::of_hive(&here.join(file))?, None)),
+        None if is_hive => Ok((Fleet::of_hive(here)?, None)),
+        None => {
+            let (reference, only) = flake_and_host(session, text)?;
+            Ok((Fleet::open(session, &reference)?, only))
+        }
+    }
+}
+
 /// `FLAKE`, or `FLAKE#HOST`.
-pub fn flake_and_host(session: &Session, text: &str) -> Result<(FlakeReference, Option<String>), Failure> {
+fn flake_and_host(session: &Session, text: &str) -> Result<(FlakeReference, Option<String>), Failure> {
     let installable = Installable::parse(text, &session.configuration.working_directory)?;
     let AttributePath(parts) = installable.attribute_path;
     let host = match parts.as_slice() {
@@ -61,18 +92,42 @@ impl Hosts {
     /// Finds out which hosts are meant. `only` is the one that the flake's reference names.
     ///
     /// # Errors
-    /// The fleet does not evaluate, or what was asked for selects nothing.
+    /// The fleet does not evaluate, or none of the hosts that are meant, or what was asked for selects nothing.
     pub fn find(
         session: &Session,
         fleet: &Fleet,
         only: Option<&str>,
         arguments: &HostsArguments,
     ) -> Result<Self, Failure> {
-        let (mut hosts, flake) = fleet.with_packages(session, |flake| {
+        let look = |flake: &ReadyFlake| {
             session.progress.stage("evaluate", "Looking at the hosts", || {
                 selected(session, flake, only, arguments.on.as_deref())
             })
-        })?;
+        };
+        // Packages are pinned if any host needs that; then each has its own mistakes.
+        let strict = |flake: &ReadyFlake| {
+            let (hosts, mut failed) = look(flake)?;
+            match failed.pop_first() {
+                Some((_, failure)) => Err(failure),
+                None => Ok((hosts, failed)),
+            }
+        };
+        let ((mut hosts, mut failed), flake) = match fleet.with_packages(session, strict) {
+            Ok(found) => found,
+            Err(_) => {
+                let (found, flake) = fleet.with_pinned(session, look)?;
+                (found?, flake)
+            }
+        };
+        if hosts.is_empty()
+            && let Some((_, failure)) = failed.pop_first()
+        {
+            return Err(failure);
+        }
+        for (name, failure) in &failed {
+            session.progress.say(&format!("{name}: its configuration does not evaluate"));
+            crate::report::print(failure, session.show_trace);
+        }
         if let Some(address) = &arguments.target_host {
             let address: SshAddress = address.parse()?;
             let [host] = hosts.as_mut_slice() else {
@@ -97,8 +152,8 @@ impl Hosts {
             }
         }
         let password = if arguments.ask_sudo_password { Some(ask_password()?) } else { None };
-        let directory = flake.directory.clone();
-        let place = state_directory(session, &directory);
+        let directory = &flake.directory;
+        let place = state_directory(session, directory);
         std::fs::create_dir_all(&place).map_err(|source| Failure::File {
             action: "make",
             path: place.clone(),
@@ -119,12 +174,101 @@ impl Hosts {
         let parallel = if arguments.parallel == 0 { hosts.len() } else { arguments.parallel };
         Ok(Hosts {
             hosts,
-            directory,
+            failed,
+            flake,
             settings,
             password,
             is_local: arguments.local,
+            build_host: None,
             parallel: parallel.max(1),
         })
+    }
+
+    /// Lets the hosts, or another one, build what this machine would.
+    ///
+    /// # Errors
+    /// That is no address.
+    pub fn build_at(&mut self, build_host: Option<&str>, on_target: bool) -> Result<(), Failure> {
+        self.build_host = build_host.map(str::parse).transpose()?;
+        for host in &mut self.hosts {
+            host.deployment.build_on_target |= on_target;
+        }
+        Ok(())
+    }
+
+    /// Fails if something is wrong with `count` of the hosts, or if hosts do not evaluate.
+    ///
+    /// # Errors
+    /// How many hosts are not as they should be.
+    pub fn conclude(&self, count: usize) -> Result<(), Failure> {
+        match count + self.failed.len() {
+            0 => Ok(()),
+            count => Err(Failure::Hosts { count, total: self.hosts.len() + self.failed.len() }),
+        }
+    }
+
+    /// The secrets of a host, got from where they are kept. They are evaluated each time anew, as results that are remembered
+    /// lie on the disk.
+    ///
+    /// # Errors
+    /// They do not evaluate, or cannot be had.
+    pub fn secrets(&self, session: &Session, host: &FleetHost) -> Result<Vec<Secret>, Failure> {
+        if host.secrets.is_empty() {
+            return Ok(Vec::new());
+        }
+        let options = evaluate::value(session, &self.flake, None, |evaluation, value| {
+            key_options(evaluation, value, &host.name)
+        })?;
+        let mut secrets = Vec::new();
+        for (name, text) in options {
+            let mut key = Key::read(&host.name, &name, &Zeroizing::new(text))?;
+            // A file of the flake is read where it is; the store need not have it.
+            let place = key.file.as_ref().and_then(|file| {
+                let mut mappings = self.flake.mappings.iter();
+                mappings.find_map(|tree| Some(tree.real.join(file.strip_prefix(&tree.logical).ok()?)))
+            });
+            key.file = place.or(key.file);
+            secrets.push(key.secret(&host.name)?);
+        }
+        Ok(secrets)
+    }
+
+    /// The machine that builds for a host, if not this one: the host that was asked for, or the host itself.
+    ///
+    /// # Errors
+    /// The host has no address.
+    pub fn builder(&self, host: &FleetHost, jobs: usize) -> deploy::Result<Option<RemoteMachine>> {
+        let (address, is_target) = match &self.build_host {
+            Some(address) => (address.clone(), false),
+            None if host.deployment.build_on_target => (self.address(host)?, true),
+            None => return Ok(None),
+        };
+        let mut program = "nix-daemon".to_owned();
+        if is_target && !address.is_root(&self.settings) {
+            let words = host.deployment.privilege_escalation_command.iter().map(|word| quoted(word));
+            program = words.chain([program]).collect::<Vec<_>>().join(" ");
+        }
+        let options = address.arguments(&SshSettings { may_ask: false, ..self.settings.clone() });
+        Ok(Some(RemoteMachine {
+            uri: StoreUri::Ssh(StoreAddress {
+                host: address.host,
+                port: None,
+                key: None,
+                compress: false,
+                remote_store: None,
+                remote_program: program,
+                host_key: None,
+                connect_timeout: Some(self.settings.patience),
+                batch: true,
+                options,
+                other: BTreeMap::new(),
+            }),
+            systems: BTreeSet::new(),
+            max_jobs: jobs.max(1),
+            speed_factor: 1.0,
+            supported_features: ["benchmark", "big-parallel", "kvm", "nixos-test"].map(str::to_owned).into(),
+            mandatory_features: BTreeSet::new(),
+        }))
     }
 
     /// Connects to a host.
@@ -169,7 +313,7 @@ impl Hosts {
 
     /// Where what hosts print is kept.
     pub fn log_directory(&self, session: &Session) -> PathBuf {
-        state_directory(session, &self.directory).join("logs")
+        state_directory(session, &self.flake.directory).join("logs")
     }
 
     /// Does something with each host, as many at once as was asked for; results are in the hosts' order.
@@ -202,13 +346,16 @@ fn state_directory(session: &Session, flake: &Path) -> PathBuf {
     place.join(format!("{name}-{}", digest.get(..8).unwrap_or(&digest)))
 }
 
+/// Hosts, and those of which nothing is known.
+type Found = (Vec<FleetHost>, BTreeMap<String, Failure>);
+
 /// The hosts that are meant, with their options.
 fn selected(
     session: &Session,
     flake: &ReadyFlake,
     only: Option<&str>,
     on: Option<&str>,
-) -> Result<Vec<FleetHost>, Failure> {
+) -> Result<Found, Failure> {
     let selector = on.map(str::parse::<Selector>).transpose()?;
     let names = match only {
         Some(name) => vec![name.to_owned()],
@@ -220,25 +367,36 @@ fn selected(
         }
         _ => names,
     };
-    let hosts: Vec<Result<FleetHost, Failure>> = chosen
-        .par_iter()
-        .map(|name| {
-            let key = Some(format!("deployment of {name}"));
-            let options = evaluate::value(session, flake, key, |evaluation, value| {
-                deployment_options(evaluation, value, name)
-            })?;
-            let options: Map<String, Value> = options
-                .into_iter()
-                .filter_map(|(option, text)| Some((option, serde_json::from_str(&text).ok()?)))
-                .collect();
-            Ok(FleetHost { name: name.clone(), deployment: Deployment::read(name, &options)? })
-        })
-        .collect();
-    let hosts = hosts.into_iter().collect::<Result<Vec<_>, _>>()?;
-    let Some(selector) = selector.filter(Selector::asks_for_tags) else { return Ok(hosts) };
+    let results: Vec<Result<FleetHost, Failure>> =
+        chosen.par_iter().map(|name| fleet_host(session, flake, name)).collect();
+    let (mut hosts, mut failed) = (Vec::new(), BTreeMap::new());
+    for (name, result) in chosen.into_iter().zip(results) {
+        match result {
+            Ok(host) => hosts.push(host),
+            Err(failure) => drop(failed.insert(name, failure)),
+        }
+    }
+    let Some(selector) = selector.filter(Selector::asks_for_tags) else { return Ok((hosts, failed)) };
     let tagged = hosts.iter().map(|host| (host.name.as_str(), host.deployment.tags.as_slice()));
-    let chosen = selector.select(tagged)?;
-    Ok(hosts.into_iter().filter(|host| chosen.contains(&host.name)).collect())
+    let chosen = match selector.select(tagged) {
+        Ok(chosen) => chosen,
+        // The tag may be one of theirs.
+        Err(_) if !failed.is_empty() => Vec::new(),
+        Err(error) => return Err(error.into()),
+    };
+    Ok((hosts.into_iter().filter(|host| chosen.contains(&host.name)).collect(), failed))
+}
+
+fn fleet_host(session: &Session, flake: &ReadyFlake, name: &str) -> Result<FleetHost, Failure> {
+    let key = Some(format!("deployment and names of secrets of {name}"));
+    let (options, secrets) = evaluate::value(session, flake, key, |evaluation, value| {
+        Ok((deployment_options(evaluation, value, name)?, key_names(evaluation, value, name)?))
+    })?;
+    let options: Map<String, Value> = options
+        .into_iter()
+        .filter_map(|(option, text)| Some((option, serde_json::from_str(&text).ok()?)))
+        .collect();
+    Ok(FleetHost { name: name.to_owned(), deployment: Deployment::read(name, &options)?, secrets })
 }
 
 /// The options `deployment.*` of a host as JSON, as far as it has them: hosts of somebody else's modules have none.
@@ -253,6 +411,46 @@ fn deployment_options<'a>(
     for option in OPTIONS {
         if let Some(value) = evaluation.attribute(deployment, option)? {
             found.push((option.to_owned(), evaluation.to_json(value)?.text));
+        }
+    }
+    Ok(found)
+}
+
+/// The set `deployment.keys` of a host, if it has one.
+fn keys<'a>(
+    evaluation: &Evaluation<'a>,
+    flake: nix_expr::ValueRef<'a>,
+    name: &str,
+) -> Result<Option<nix_expr::ValueRef<'a>>, EvalError> {
+    let config = evaluate::of_host(evaluation, flake, name, &["config"])?;
+    match evaluation.attribute(config, "deployment")? {
+        Some(deployment) => evaluation.attribute(deployment, "keys"),
+        None => Ok(None),
+    }
+}
+
+fn key_names<'a>(
+    evaluation: &Evaluation<'a>,
+    flake: nix_expr::ValueRef<'a>,
+    name: &str,
+) -> Result<Vec<String>, EvalError> {
+    match keys(evaluation, flake, name)? {
+        Some(keys) => evaluation.attribute_names(keys),
+        None => Ok(Vec::new()),
+    }
+}
+
+/// The options of all secrets of a host as JSON.
+fn key_options<'a>(
+    evaluation: &Evaluation<'a>,
+    flake: nix_expr::ValueRef<'a>,
+    name: &str,
+) -> Result<Vec<(String, String)>, EvalError> {
+    let Some(keys) = keys(evaluation, flake, name)? else { return Ok(Vec::new()) };
+    let mut found = Vec::new();
+    for name in evaluation.attribute_names(keys)? {
+        if let Some(key) = evaluation.attribute(keys, &name)? {
+            found.push((name, evaluation.to_json(key)?.text));
         }
     }
     Ok(found)

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use nix_expr::{ErrorKind, EvalError, ValueRef, closest};
 
-use super::evaluate::{Evaluation, system_build};
+use super::evaluate::{Evaluation, of_host, system_build};
 use crate::failure::Failure;
 use crate::vm::emulator::FirmwareKind;
 
@@ -29,6 +29,24 @@ pub fn select<'a>(
         None => None,
     };
     Ok((image, file))
+}
+
+/// Fails unless a host is of a system, such as `aarch64-linux`.
+pub fn check_system<'a>(
+    evaluation: &Evaluation<'a>,
+    flake: ValueRef<'a>,
+    host: &str,
+    system: &str,
+) -> Result<(), EvalError> {
+    let found = of_host(evaluation, flake, host, &["pkgs", "stdenv", "hostPlatform", "system"])?;
+    let found = evaluation.to_text(found)?.text;
+    if found == system {
+        return Ok(());
+    }
+    let message = format!(
+        "the host '{host}' is of the system {found}, not of {system}: its nixpkgs.hostPlatform decides that"
+    );
+    Err(EvalError::new(ErrorKind::Value, message))
 }
 
 /// What a virtual machine needs to start from an image.

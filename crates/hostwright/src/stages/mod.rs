@@ -1,5 +1,6 @@
 //! The stages that verbs share, in the order in which a host passes through them.
 
+pub mod base;
 mod building;
 pub mod caches;
 pub mod daemon;
@@ -8,8 +9,10 @@ pub mod evaluate;
 mod evaluation_cache;
 pub mod flake;
 mod flake_settings;
+pub mod hive_file;
 pub mod hosts;
 pub mod image;
+pub mod lint;
 pub mod option_reference;
 pub mod packages;
 pub mod realise;
@@ -17,4 +20,5 @@ mod requests;
 pub mod search;
 pub mod stored_card;
 mod substituter;
+pub mod systems;
 pub mod world;

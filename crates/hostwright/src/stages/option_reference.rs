@@ -2,13 +2,11 @@
 
 use std::path::Path;
 
-use nix_expr::evaluate as run_evaluation;
-use nix_flake::{BundledTrees, Installable};
+use nix_flake::Installable;
 use serde::{Deserialize, Serialize};
 
-use super::evaluate;
 use super::packages::Fleet;
-use super::world::World;
+use super::{base, evaluate};
 use crate::commands::Session;
 use crate::failure::Failure;
 
@@ -46,23 +44,7 @@ pub struct OptionRecord {
 
 /// The options of the base itself.
 pub fn of_base(session: &Session) -> Result<Vec<OptionRecord>, Failure> {
-    let bundled = session.bundled(None);
-    let Some(tree) = bundled.tree("debian")? else {
-        return Err(
-            nix_flake::Error::UnknownBundled { name: "debian".to_owned(), known: bundled.names() }.into()
-        );
-    };
-    let settings = evaluate::settings(session, false);
-    let world = World::new(session, evaluate::files(session, false), Vec::new());
-    let file = tree.directory.join(REFERENCE);
-    let text = session.progress.stage("evaluate", "Evaluating", || {
-        run_evaluation(&settings, &world, |evaluation| {
-            let function = evaluation.evaluate_file(&file)?;
-            let nothing = evaluation.evaluate_text("{ }", "«options»", Path::new("/"))?;
-            Ok(evaluation.to_json(evaluation.call(function, &[nothing])?)?.text)
-        })
-    })?;
-    parse(&text)
+    parse(&base::json(session, REFERENCE, "{ }")?)
 }
 
 /// The options of a host, with those that the host's own modules declare.

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use debian::{
@@ -15,6 +15,7 @@ use nix_flake::FlakeReference;
 
 use super::evaluate::{self, host_names, system_build};
 use super::flake::{Flake, ReadyFlake, write_atomically};
+use super::hive_file::HiveFile;
 use super::requests::{Root, gather};
 use crate::commands::Session;
 use crate::failure::Failure;
@@ -37,9 +38,38 @@ const NOT_LOCKED: &str = "is not in debian.lock";
 
 /// A flake whose packages are pinned when they need to be.
 pub struct Fleet {
-    flake: Flake,
+    source: Source,
     /// The text of the package lock in force.
     lock: RefCell<Option<String>>,
+}
+
+/// Where hosts are declared.
+enum Source {
+    Flake(Box<Flake>),
+    Hive(HiveFile),
+}
+
+impl Source {
+    fn debian_lock_file(&self) -> PathBuf {
+        match self {
+            Source::Flake(flake) => flake.debian_lock_file(),
+            Source::Hive(hive) => hive.debian_lock_file(),
+        }
+    }
+
+    fn resolve(&self, session: &Session, debian_lock: Option<&[u8]>) -> Result<ReadyFlake, Failure> {
+        match self {
+            Source::Flake(flake) => flake.resolve(session, debian_lock),
+            Source::Hive(hive) => hive.resolve(session, debian_lock),
+        }
+    }
+
+    fn is_working_directory(&self) -> bool {
+        match self {
+            Source::Flake(flake) => flake.is_working_directory(),
+            Source::Hive(_) => true,
+        }
+    }
 }
 
 /// What pinning did.
@@ -67,7 +97,16 @@ impl Fleet {
     pub fn open(session: &Session, reference: &FlakeReference) -> Result<Self, Failure> {
         let flake =
             session.progress.stage("read", "Reading the flake", || Flake::open(session, reference))?;
-        let file = flake.debian_lock_file();
+        Self::of(Source::Flake(Box::new(flake)))
+    }
+
+    /// Opens the hive in a file and reads the `debian.lock` beside it.
+    pub fn of_hive(file: &Path) -> Result<Self, Failure> {
+        Self::of(Source::Hive(HiveFile::open(file)?))
+    }
+
+    fn of(source: Source) -> Result<Self, Failure> {
+        let file = source.debian_lock_file();
         let lock = match std::fs::read_to_string(&file) {
             Ok(text) => {
                 // Read by the evaluator alone; a broken one is to be named as such before that.
@@ -77,12 +116,20 @@ impl Fleet {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
             Err(source) => return Err(Failure::File { action: "read", path: file, source }),
         };
-        Ok(Fleet { flake, lock: RefCell::new(lock) })
+        Ok(Fleet { source, lock: RefCell::new(lock) })
     }
 
-    /// The flake.
-    pub fn flake(&self) -> &Flake {
-        &self.flake
+    /// The flake, if it is one.
+    pub fn flake(&self) -> Option<&Flake> {
+        match &self.source {
+            Source::Flake(flake) => Some(flake.as_ref()),
+            Source::Hive(_) => None,
+        }
+    }
+
+    /// Where its packages are pinned.
+    pub fn debian_lock_file(&self) -> PathBuf {
+        self.source.debian_lock_file()
     }
 
     /// Runs `body` with the flake. If it fails in a way that a missing package can cause, pins packages and runs it again.
@@ -115,10 +162,20 @@ impl Fleet {
         Ok((body(&ready)?, ready))
     }
 
+    /// Runs `body` with the packages that are pinned, whatever it makes of them.
+    pub fn with_pinned<T>(
+        &self,
+        session: &Session,
+        body: impl FnOnce(&ReadyFlake) -> T,
+    ) -> Result<(T, ReadyFlake), Failure> {
+        let ready = self.ready(session)?;
+        Ok((body(&ready), ready))
+    }
+
     fn ready(&self, session: &Session) -> Result<ReadyFlake, Failure> {
         let lock = self.lock.borrow();
         session.progress.stage("read", "Reading the flake", || {
-            self.flake.resolve(session, lock.as_ref().map(|text| text.as_bytes()))
+            self.source.resolve(session, lock.as_ref().map(|text| text.as_bytes()))
         })
     }
 
@@ -146,7 +203,7 @@ impl Fleet {
         let universe = universe_json(&archive.indices.iter().collect::<Vec<_>>());
         let ready = session
             .progress
-            .stage("lock", "Reading the flake", || self.flake.resolve(session, Some(universe.as_bytes())))?;
+            .stage("lock", "Reading the flake", || self.source.resolve(session, Some(universe.as_bytes())))?;
         if !ready.uses_debian() {
             return Err(Failure::NothingToLock { flake: ready.directory });
         }
@@ -172,7 +229,7 @@ impl Fleet {
     /// Takes a lock into force, and writes it.
     pub fn adopt(&self, session: &Session, lock: Lock) -> Locked {
         let text = lock.to_text();
-        let file = self.flake.debian_lock_file();
+        let file = self.source.debian_lock_file();
         let unchanged = self.lock.borrow().as_ref() == Some(&text);
         let written = unchanged || self.write(session, &file, &text);
         *self.lock.borrow_mut() = Some(text);
@@ -185,7 +242,7 @@ impl Fleet {
             session.progress.detail("debian.lock is not written, as was asked for.");
             return false;
         }
-        if !self.flake.is_working_directory() {
+        if !self.source.is_working_directory() {
             session
                 .progress
                 .detail("debian.lock is not written: the flake is not a directory of this machine.");

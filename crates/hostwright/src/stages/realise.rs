@@ -6,6 +6,7 @@ use std::path::Path;
 use debian::Archive;
 use nix_build::builders::{Mirrors, Network};
 use nix_build::realise::{Means, Plan, PlannedBuild, Settings, Wanted, WantedOutputs, plan_by, plan_check};
+use nix_build::remote::RemoteMachine;
 use nix_expr::AddedPath;
 use nix_flake::SourceTree;
 use nix_store::daemon::Missing;
@@ -85,7 +86,17 @@ impl Built {
 
 /// Writes the derivations and what they take in, `trees` of inputs among it, to the store, and decides what has to be built.
 pub fn prepare(session: &Session, trees: &[SourceTree], evaluated: &Evaluated) -> Result<Prepared, Failure> {
-    prepare_by(session, trees, evaluated, plan_by)
+    prepare_by(session, trees, evaluated, None, plan_by)
+}
+
+/// As [`prepare`], where programs run on another machine alone.
+pub fn prepare_elsewhere(
+    session: &Session,
+    trees: &[SourceTree],
+    evaluated: &Evaluated,
+    machine: RemoteMachine,
+) -> Result<Prepared, Failure> {
+    prepare_by(session, trees, evaluated, Some(machine), plan_by)
 }
 
 /// As [`prepare`], to build what is valid once more and to compare.
@@ -94,13 +105,14 @@ pub fn prepare_check(
     trees: &[SourceTree],
     evaluated: &Evaluated,
 ) -> Result<Prepared, Failure> {
-    prepare_by(session, trees, evaluated, plan_check)
+    prepare_by(session, trees, evaluated, None, plan_check)
 }
 
 fn prepare_by(
     session: &Session,
     trees: &[SourceTree],
     evaluated: &Evaluated,
+    elsewhere: Option<RemoteMachine>,
     plan: impl FnOnce(&Means, &LocalStore, &[Wanted]) -> nix_build::Result<Plan>,
 ) -> Result<Prepared, Failure> {
     session.progress.stage("plan", "Planning", || {
@@ -118,17 +130,29 @@ fn prepare_by(
                 outputs: WantedOutputs::Named(BTreeSet::from([target.output.clone()])),
             })
             .collect();
-        let daemon = daemon_for(session, &store, evaluated)?;
+        let daemon = if elsewhere.is_some() { None } else { daemon_for(session, &store, evaluated)? };
         if let Some(InDaemon { missing: Some(_), .. }) = &daemon {
             let plan = Plan { substitutions: Vec::new(), builds: Vec::new(), wanted: Vec::new() };
             return Ok(Prepared { store, plan, means: Means::default(), daemon });
         }
         let building = &configuration.building;
+        let builds_here = elsewhere.is_none() && configuration.max_jobs > 0;
+        let builders = match elsewhere {
+            Some(machine) => {
+                let systems = evaluated.graph.values().map(|derivation| &derivation.system);
+                let systems = systems.map(|system| String::from_utf8_lossy(system).into_owned());
+                // What no program builds is built inside this one.
+                let systems = systems.filter(|system| system != "builtin").collect();
+                vec![RemoteMachine { systems, ..machine }]
+            }
+            None if configuration.offline => Vec::new(),
+            None => building.builders.clone(),
+        };
         let means = Means {
             machine: building.machine.clone(),
             substituter: substituter::of_graph(session, &evaluated.graph)?,
-            builders: if configuration.offline { Vec::new() } else { building.builders.clone() },
-            builds_here: configuration.max_jobs > 0,
+            builders,
+            builds_here,
         };
         let plan = plan(&means, &store, &wanted)?;
         Ok(Prepared { store, plan, means, daemon })
@@ -163,6 +187,35 @@ pub fn realise(session: &Session, prepared: &Prepared, evaluated: &Evaluated) ->
     }
 }
 
+/// As [`realise`], but what cannot be built holds up nothing else: all targets that are valid then, and why others are not.
+pub fn realise_what_can_be(
+    session: &Session,
+    prepared: &Prepared,
+    evaluated: &Evaluated,
+) -> Result<(Vec<Built>, Option<Failure>), Failure> {
+    let failure = match &prepared.daemon {
+        Some(InDaemon { missing: Some(_), .. }) => {
+            return Ok((realise(session, prepared, evaluated)?, None));
+        }
+        _ => match realise_going_on(session, prepared, evaluated, true) {
+            Ok(built) => return Ok((built, None)),
+            Err(Failure::Build(error @ nix_build::Error::Failed { .. })) => Failure::Build(error),
+            Err(failure) => return Err(failure),
+        },
+    };
+    let mut built = Vec::new();
+    for (target, (_, outputs)) in evaluated.targets.iter().zip(&prepared.plan.wanted) {
+        let mut is_valid = true;
+        for path in outputs.values() {
+            is_valid &= prepared.store.is_valid(path)?;
+        }
+        if is_valid {
+            built.push(Built { target: target.clone(), outputs: outputs.clone() });
+        }
+    }
+    Ok((built, Some(failure)))
+}
+
 /// Builds what was planned. All of it is valid in the store that is used then, which may be a daemon's.
 pub fn realise_in_place(
     session: &Session,
@@ -187,13 +240,22 @@ fn realise_here(
     prepared: &Prepared,
     evaluated: &Evaluated,
 ) -> Result<Vec<Built>, Failure> {
+    realise_going_on(session, prepared, evaluated, session.configuration.keep_going)
+}
+
+fn realise_going_on(
+    session: &Session,
+    prepared: &Prepared,
+    evaluated: &Evaluated,
+    keep_going: bool,
+) -> Result<Vec<Built>, Failure> {
     let configuration = &session.configuration;
     let cancellation = nix_build::Cancellation::new();
     let stop = cancellation.clone();
     let _guard = session.interrupts.guard(move || stop.cancel());
     let settings = Settings {
         max_jobs: configuration.max_jobs,
-        keep_going: configuration.keep_going,
+        keep_going,
         network: network(session, &prepared.plan)?,
         means: prepared.means.clone(),
         keep: configuration.keep,

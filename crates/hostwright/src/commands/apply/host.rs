@@ -1,6 +1,7 @@
 //! One host's way: reach it, give it the generation, show what changes, change it.
 
-use std::collections::BTreeSet;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::PathBuf;
@@ -8,11 +9,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use deploy::keys::Placed;
 use deploy::plan::{package_changes, unit_changes};
 use deploy::reboot::{NextBoot, reboot, set_next_boot};
 use deploy::{
-    CopySettings, Error, Host, HostState, Lacking, Surroundings, SwitchOptions, Verdict, copy_closure,
-    health, switch,
+    CopySettings, Error, Host, HostState, Lacking, Secret, Surroundings, SwitchOptions, UploadAt, Verdict,
+    copy_closure, health, switch,
 };
 use indicatif::ProgressBar;
 use nix_store::{LocalStore, StoreDir, StorePath};
@@ -20,6 +22,7 @@ use nix_store::{LocalStore, StoreDir, StorePath};
 use super::outcome::{Outcome, Report};
 use crate::arguments::Goal;
 use crate::commands::{Session, diff};
+use crate::failure::Failure;
 use crate::output;
 use crate::stages::hosts::{FleetHost, Hosts};
 
@@ -59,11 +62,6 @@ pub struct Change<'a> {
     pub interrupted: &'a Arc<AtomicBool>,
 }
 
-/// Where links to what hosts were given keep it from being collected.
-pub fn generation_directory(session: &Session) -> PathBuf {
-    session.configuration.state_directory.join("deploy/generations")
-}
-
 /// Does with a host what was asked for, and tells what became of it.
 pub fn apply_to_host(change: &Change<'_>, host: &FleetHost, system: &StorePath) -> Report {
     let begun = Instant::now();
@@ -77,7 +75,42 @@ pub fn apply_to_host(change: &Change<'_>, host: &FleetHost, system: &StorePath) 
     report.log = log.path.clone();
     let line = Line::of(change, &host.name, &log);
     let way = Way { change, host, system, log: &log, line: &line };
-    if let Err(error) = way.go(&mut report) {
+    report.secrets.clone_from(&host.secrets);
+    let result = way.go(&mut report);
+    conclude(report, result, begun, &line, &log)
+}
+
+/// Brings a host its secrets, and tells what became of it.
+pub fn bring_secrets(change: &Change<'_>, host: &FleetHost) -> Report {
+    let begun = Instant::now();
+    let log = Log::begin(change, &host.name);
+    let line = Line::of(change, &host.name, &log);
+    let secrets = host.secrets.clone();
+    let mut report = Report { secrets, log: log.path.clone(), ..Report::of(&host.name) };
+    let mut bring = || -> deploy::Result<()> {
+        let secrets = Secrets::get(change, host, &line)?;
+        line.say("connecting");
+        let connection = change.hosts.connect(host)?;
+        secrets.bring(&connection, |_| true, &line)?;
+        report.changed_secrets = secrets.changed();
+        report.outcome =
+            if report.changed_secrets.is_empty() { Outcome::Unchanged } else { Outcome::Applied };
+        report.sent = connection.close().sent;
+        Ok(())
+    };
+    let result = bring();
+    conclude(report, result, begun, &line, &log)
+}
+
+/// What an error means for a host.
+fn conclude(
+    mut report: Report,
+    result: deploy::Result<()>,
+    begun: Instant,
+    line: &Line<'_>,
+    log: &Log,
+) -> Report {
+    if let Err(error) = result {
         report.outcome = match &error {
             Error::Unreachable { .. } | Error::Refused { .. } | Error::HostKeyChanged { .. } => {
                 Outcome::Unreachable
@@ -115,14 +148,23 @@ impl Way<'_> {
         }
         let runs = before.current.as_ref() == Some(self.system);
         let boots = before.profile.as_ref() == Some(self.system);
+        let secrets = match goals.goal {
+            Goal::Build | Goal::Push | Goal::DryActivate => Secrets::default(),
+            Goal::Switch | Goal::Boot | Goal::Test | Goal::UploadKeys => {
+                Secrets::get(self.change, self.host, self.line)?
+            }
+        };
         let is_there = match goals.goal {
             Goal::Switch => runs && boots,
             Goal::Test | Goal::DryActivate => runs,
             Goal::Boot => boots && (goals.reboot.is_none() || before.booted.as_ref() == Some(self.system)),
-            Goal::Build | Goal::Push => false,
+            Goal::Build | Goal::Push | Goal::UploadKeys => false,
         };
         if is_there && !goals.force {
-            report.outcome = Outcome::Unchanged;
+            secrets.bring(&host, |_| true, self.line)?;
+            report.changed_secrets = secrets.changed();
+            report.outcome =
+                if report.changed_secrets.is_empty() { Outcome::Unchanged } else { Outcome::Applied };
             report.sent += host.close().sent;
             return Ok(());
         }
@@ -136,7 +178,9 @@ impl Way<'_> {
             report.sent += host.close().sent;
             return Ok(());
         }
-        let verdict = self.act(host, &before, report)?;
+        let verdict = self.act(host, &before, &secrets, report);
+        report.changed_secrets = secrets.changed();
+        let verdict = verdict?;
         let (outcome, reason) = match verdict {
             Verdict::Applied => (Outcome::Applied, None),
             Verdict::RolledBack(reason) => (Outcome::RolledBack, Some(reason)),
@@ -216,12 +260,24 @@ impl Way<'_> {
         self.change.interrupted.load(Ordering::Relaxed)
     }
 
-    fn act(&self, host: Host, before: &HostState, report: &mut Report) -> deploy::Result<Verdict> {
+    fn act(
+        &self,
+        host: Host,
+        before: &HostState,
+        secrets: &Secrets,
+        report: &mut Report,
+    ) -> deploy::Result<Verdict> {
         let goals = self.change.goals;
         let address = self.change.hosts.network_name(self.host);
         let checks = &self.host.deployment.health_checks;
         let connect = || self.change.hosts.connect(self.host);
+        // Where the host has restarted, all are gone.
+        let has_restarted = goals.goal == Goal::Boot;
+        let late = |secret: &Secret| {
+            has_restarted || secret.upload_at() == UploadAt::PostActivation || secrets.is_unowned(secret)
+        };
         let check = |host: &Host, failed_before: &BTreeSet<String>| {
+            secrets.bring(host, late, self.line)?;
             health::check(host, &address, checks, failed_before)
         };
         let heard = |line: &str| self.log.write(line);
@@ -234,6 +290,7 @@ impl Way<'_> {
             doing: &doing,
             interrupted: &interrupted,
         };
+        secrets.bring(&host, |secret| secret.upload_at() == UploadAt::PreActivation, self.line)?;
         if goals.goal == Goal::Boot {
             self.line.say("making it the next to boot");
             let confirm_within = goals.reboot.map(|patience| patience + goals.confirm_timeout);
@@ -244,21 +301,71 @@ impl Way<'_> {
                 NextBoot::Default => "it boots from now on",
             });
             report.needs_reboot = goals.reboot.is_none();
-            let Some(patience) = goals.reboot else {
-                report.sent += host.close().sent;
-                return Ok(Verdict::Applied);
-            };
-            return reboot(host, before, (self.system, next), patience, &with);
+            // A host that restarts takes along what there is to know of its connections.
+            report.sent += host.close().sent;
+            let Some(patience) = goals.reboot else { return Ok(Verdict::Applied) };
+            return reboot(before, (self.system, next), patience, &with);
         }
         let options = SwitchOptions {
             is_kept: goals.goal == Goal::Switch,
+            generation: None,
             rolls_back: goals.rolls_back,
             confirm_timeout: goals.confirm_timeout,
             activation_timeout: goals.activation_timeout,
         };
-        let verdict = switch(&host, before, self.system, &options, &with);
+        let verdict = switch(&host, before, self.system, &options, &with)?;
+        if !goals.rolls_back && verdict == Verdict::Applied {
+            // Nobody has looked at it since.
+            secrets.bring(&host, late, self.line)?;
+        }
         report.sent += host.close().sent;
-        verdict
+        Ok(verdict)
+    }
+}
+
+/// The secrets of a host, on their way.
+#[derive(Default)]
+struct Secrets {
+    secrets: Vec<Secret>,
+    placed: RefCell<BTreeMap<String, Placed>>,
+}
+
+impl Secrets {
+    fn get(change: &Change<'_>, host: &FleetHost, line: &Line<'_>) -> deploy::Result<Self> {
+        if host.secrets.is_empty() {
+            return Ok(Self::default());
+        }
+        line.say("getting its secrets");
+        let secrets = change.hosts.secrets(change.session, host).map_err(|failure| match failure {
+            Failure::Deploy(error) => error,
+            other => Error::NoSecret {
+                host: host.name.clone(),
+                key: host.secrets.join(", "),
+                said: other.to_string(),
+            },
+        })?;
+        Ok(Secrets { secrets, placed: RefCell::default() })
+    }
+
+    fn bring(&self, host: &Host, which: impl Fn(&Secret) -> bool, line: &Line<'_>) -> deploy::Result<()> {
+        for secret in self.secrets.iter().filter(|secret| which(secret)) {
+            line.say(&format!("bringing the secret {}", secret.name()));
+            let mut placed = secret.upload(host)?;
+            let mut all = self.placed.borrow_mut();
+            // What has changed at first is the same when it comes again.
+            placed.is_changed |= all.get(secret.name()).is_some_and(|before| before.is_changed);
+            all.insert(placed.name.clone(), placed);
+        }
+        Ok(())
+    }
+
+    fn is_unowned(&self, secret: &Secret) -> bool {
+        self.placed.borrow().get(secret.name()).is_some_and(|placed| placed.is_unowned)
+    }
+
+    fn changed(&self) -> Vec<String> {
+        let placed = self.placed.borrow();
+        placed.values().filter(|placed| placed.is_changed).map(|placed| placed.name.clone()).collect()
     }
 }
 
@@ -274,6 +381,9 @@ fn describe(report: &Report) -> String {
     }
     for (action, units) in &report.units.units {
         text.push_str(&format!("\n  {action}: {}", units.join(", ")));
+    }
+    if !report.secrets.is_empty() {
+        text.push_str(&format!("\n  secrets: {}", report.secrets.join(", ")));
     }
     if report.packages.is_empty() && report.units.units.is_empty() {
         text.push_str(" no package and no unit changes");

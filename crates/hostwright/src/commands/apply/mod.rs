@@ -5,26 +5,20 @@
 mod host;
 mod outcome;
 
-use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use clap::ValueEnum;
-use nix_store::{LocalStore, StoreDir, StorePath};
 
-pub use host::{Change, Goals, apply_to_host, generation_directory};
+pub use host::{Change, Goals, apply_to_host, bring_secrets};
 pub use outcome::{Outcome, Report};
 
 use super::Session;
 use crate::arguments::{ApplyArguments, Goal};
 use crate::failure::Failure;
 use crate::output;
-use crate::stages::evaluate::{self, system_build};
-use crate::stages::hosts::{Hosts, flake_and_host};
-use crate::stages::packages::Fleet;
-use crate::stages::{caches, realise};
-
-/// What was built for each host, by name.
-pub type Systems = BTreeMap<String, StorePath>;
+use crate::stages::caches;
+use crate::stages::hosts::{Hosts, open_fleet};
+use crate::stages::systems::{self, Systems};
 
 /// Builds, and changes the hosts.
 pub fn run(session: &Session, arguments: &ApplyArguments) -> Result<(), Failure> {
@@ -32,16 +26,13 @@ pub fn run(session: &Session, arguments: &ApplyArguments) -> Result<(), Failure>
     if arguments.reboot && !matches!(goal, Goal::Switch | Goal::Boot) {
         return Err(Failure::Usage("--reboot goes with the goals switch and boot".to_owned()));
     }
-    let (reference, only) = flake_and_host(session, &flake)?;
-    let fleet = Fleet::open(session, &reference)?;
-    let hosts = Hosts::find(session, &fleet, only.as_deref(), &arguments.hosts)?;
-    if let Some(host) = hosts.hosts.iter().find(|host| host.deployment.build_on_target) {
-        return Err(Failure::Usage(format!(
-            "'{}' wants to build itself (deployment.buildOnTarget), which is not possible yet",
-            host.name
-        )));
-    }
-    let (store, systems) = build(session, &fleet, &hosts)?;
+    let (fleet, only) = open_fleet(session, &flake, &arguments.hosts)?;
+    let mut hosts = Hosts::find(session, &fleet, only.as_deref(), &arguments.hosts)?;
+    hosts.build_at(arguments.build_host.as_deref(), arguments.build_on_target)?;
+    let Systems { store, built, failed } = match goal {
+        Goal::UploadKeys => Systems::none(session)?,
+        _ => systems::build(session, &fleet, &hosts)?,
+    };
     let settings = deploy::CopySettings {
         keys: caches::keys(session, &[])?,
         substitute: arguments.substitute_on_destination,
@@ -67,16 +58,23 @@ pub fn run(session: &Session, arguments: &ApplyArguments) -> Result<(), Failure>
         terminal: &Mutex::new(()),
         interrupted: &interrupted,
     };
-    let reports = session.progress.stage("deploy", "Deploying", || {
+    for (name, failure) in failed.iter().filter(|(_, failure)| failure.evaluation_error().is_some()) {
+        session.progress.say(&format!("{name}: its configuration does not evaluate"));
+        crate::report::print(failure, session.show_trace);
+    }
+    let mut reports = session.progress.stage("deploy", "Deploying", || {
         hosts.each(|host| {
-            let report = match systems.get(&host.name) {
-                Some(system) => apply_to_host(&change, host, system),
-                None => Report::failed(&host.name, "it was not built"),
+            let report = match (built.get(&host.name), failed.get(&host.name)) {
+                _ if goal == Goal::UploadKeys => bring_secrets(&change, host),
+                (Some(system), _) => apply_to_host(&change, host, system),
+                (None, Some(failure)) => Report::failed(&host.name, &failure.to_string()),
+                (None, None) => Report::failed(&host.name, "it was not built"),
             };
             session.progress.say(&report.sentence());
             report
         })
     });
+    reports.extend(hosts.failed.iter().map(|(name, failure)| Report::failed(name, &failure.to_string())));
     finish(session, &reports, arguments.json)
 }
 
@@ -96,32 +94,6 @@ pub fn finish(session: &Session, reports: &[Report], json: bool) -> Result<(), F
     }
 }
 
-/// The generations of the hosts, built.
-pub fn build(session: &Session, fleet: &Fleet, hosts: &Hosts) -> Result<(LocalStore, Systems), Failure> {
-    let names: Vec<String> = hosts.hosts.iter().map(|host| host.name.clone()).collect();
-    let ((evaluated, _), flake) = fleet.with_packages(session, |flake| {
-        session.progress.stage("evaluate", "Evaluating", || {
-            let key = |name: &String| Some(format!("build {name}"));
-            evaluate::derivations(session, flake, &names, key, |evaluation, value, name| {
-                Ok((vec![(name.clone(), system_build(evaluation, value, name, &["toplevel"])?)], ()))
-            })
-        })
-    })?;
-    let prepared = realise::prepare(session, &flake.trees, &evaluated)?;
-    let mut systems = Systems::new();
-    for built in realise::realise(session, &prepared, &evaluated)? {
-        systems.insert(built.target.name.clone(), built.path()?.clone());
-    }
-    // What a host runs is what its next change is compared with, so that it is kept here, too.
-    let place = generation_directory(session);
-    for (name, system) in &systems {
-        let link = place.join(name);
-        prepared.store.add_root(&link, system, nix_store::local::RootTarget::Real)?;
-        session.progress.detail(&format!("{name}: {}", StoreDir::default().display(system)));
-    }
-    Ok((prepared.store, systems))
-}
-
 /// The goal and the flake: the first argument may be either.
 fn goal_and_flake(arguments: &ApplyArguments) -> Result<(Goal, String), Failure> {
     let goal = |text: &str| Goal::from_str(text, false).ok();
@@ -134,7 +106,7 @@ fn goal_and_flake(arguments: &ApplyArguments) -> Result<(Goal, String), Failure>
         (Some(first), Some(second)) => match goal(first) {
             Some(goal) => Ok((goal, second.to_owned())),
             None => Err(Failure::Usage(format!(
-                "'{first}' is not a goal; the goals are build, push, switch, boot, test and dry-activate"
+                "'{first}' is not a goal; the goals are build, push, switch, boot, test, dry-activate and upload-keys"
             ))),
         },
     }

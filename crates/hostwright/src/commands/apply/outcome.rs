@@ -67,6 +67,10 @@ pub struct Report {
     pub packages: Vec<PackageChange>,
     /// Units that change.
     pub units: UnitChanges,
+    /// The names of the host's secrets.
+    pub secrets: Vec<String>,
+    /// Those of them that it had not, or others of the name.
+    pub changed_secrets: Vec<String>,
     /// Whether the host has to restart for all of it.
     pub needs_reboot: bool,
     /// What was copied.
@@ -90,6 +94,8 @@ impl Report {
             new: None,
             packages: Vec::new(),
             units: UnitChanges::default(),
+            secrets: Vec::new(),
+            changed_secrets: Vec::new(),
             needs_reboot: false,
             copied: deploy::CopyReport::default(),
             sent: 0,
@@ -140,6 +146,8 @@ impl Report {
             "new": path(&self.new),
             "packages": self.packages,
             "units": self.units.units,
+            "secrets": self.secrets,
+            "changedSecrets": self.changed_secrets,
             "needsReboot": self.needs_reboot,
             "copied": {
                 "paths": self.copied.paths.len(),

@@ -31,7 +31,7 @@ pub fn run(session: &Session, arguments: &FlakeShowArguments) -> Result<(), Fail
     let reference =
         FlakeReference::parse_argument(&arguments.flake, &session.configuration.working_directory)?;
     let fleet = Fleet::open(session, &reference)?;
-    let title = fleet.flake().opened().fetched.reference.to_string();
+    let title = fleet.flake().map(|flake| flake.opened().fetched.reference.to_string()).unwrap_or_default();
     let system = &session.configuration.evaluation.system;
     let FlakeShowArguments { json, all_systems, legacy, .. } = arguments;
     let key = Some(format!("show {title} {json} {all_systems} {legacy}"));
