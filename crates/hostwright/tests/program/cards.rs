@@ -1,5 +1,6 @@
 //! Cards for single machines: flashed, personalised, and what belongs to an image.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -15,7 +16,7 @@ use crate::machine::{Machine, ONE_MACHINE};
 const SECRET: &str = "a passphrase nobody else knows";
 
 /// A new key pair; the private half's file.
-fn key(place: &Path, name: &str) -> std::path::PathBuf {
+pub fn key(place: &Path, name: &str) -> std::path::PathBuf {
     let file = place.join(name);
     let status = Command::new("ssh-keygen")
         .args(["-q", "-t", "ed25519", "-N", "", "-C", name, "-f"])
@@ -156,6 +157,15 @@ fn an_image_comes_with_its_checksum_and_a_list_of_what_it_holds() {
         .output()
         .unwrap();
     assert!(checked.status.success(), "{checked:?}");
+    // Also as nixos-generators wants it said.
+    let reference = fleet.installable("card");
+    let said = ["image", "-f", "sd-aarch64", "--flake", &reference, "--no-link", "--system"];
+    let again = fleet.hostwright(&[&said[..], &["aarch64-linux"]].concat());
+    assert_eq!(Path::new(again.trim()), compressed);
+    fleet
+        .run(&[&said[..], &["x86_64-linux"]].concat())
+        .fails_with(3, &["the host 'card' is of the system aarch64-linux, not of x86_64-linux"]);
+
     let list: Value =
         serde_json::from_str(&fs::read_to_string(directory.join(format!("{name}.spdx.json"))).unwrap())
             .unwrap();
@@ -172,6 +182,32 @@ fn an_image_comes_with_its_checksum_and_a_list_of_what_it_holds() {
         assert!(lock.to_string().contains(listed["versionInfo"].as_str().unwrap()), "{listed}");
     }
     assert!(packages.len() > 200, "{}", packages.len());
+
+    // Licenses: of most packages, and what is not SPDX's has its text.
+    let others: BTreeSet<&str> = list["hasExtractedLicensingInfos"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .inspect(|other| assert!(!other["extractedText"].as_str().unwrap().is_empty()))
+        .map(|other| other["licenseId"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        named("bash")["licenseDeclared"].as_str().map(|text| text.contains("GPL-3.0-or-later")),
+        Some(true)
+    );
+    let debs: Vec<&Value> = packages
+        .iter()
+        .filter(|listed| listed["SPDXID"].as_str().unwrap().starts_with("SPDXRef-deb-"))
+        .collect();
+    let declared: Vec<&str> = debs
+        .iter()
+        .map(|listed| listed["licenseDeclared"].as_str().unwrap())
+        .filter(|license| *license != "NOASSERTION")
+        .collect();
+    assert!(declared.len() * 2 > debs.len(), "{} of {}", declared.len(), debs.len());
+    for word in declared.iter().flat_map(|license| license.split([' ', '(', ')'])) {
+        assert!(!word.starts_with("LicenseRef-") || others.contains(word), "{word} has no text");
+    }
 }
 
 #[test]

@@ -18,7 +18,7 @@ pub struct Fleet {
 }
 
 /// Notes how it is called, says that it is ready, and goes on.
-const K3S_STAND_IN: &str = r#"{ lib, pkgs, ... }: {
+pub const K3S_STAND_IN: &str = r#"{ lib, pkgs, ... }: {
   services.k3s.package = lib.mkForce (pkgs.writeShellScriptBin "k3s" ''
     echo "$@" > /run/k3s-arguments
     exec systemd-notify --ready --exec \; sleep infinity
@@ -68,7 +68,27 @@ impl Fleet {
 
     /// A host with variants of itself to switch to, in the same store.
     pub fn switching() -> Fleet {
-        Fleet::locked_in("tests/program/fleets", "switching")
+        static SHARED: OnceLock<Fleet> = OnceLock::new();
+        SHARED.get_or_init(|| Fleet::locked_in("tests/program/fleets", "switching")).clone()
+    }
+
+    /// A cluster as it is planned for NixOS, with mistakes, and without a lock.
+    pub fn plan() -> Fleet {
+        static SHARED: OnceLock<Fleet> = OnceLock::new();
+        SHARED.get_or_init(|| Fleet::copied("tests/program/fleets", "plan")).clone()
+    }
+
+    /// The host of the example of a card, with a wireless network, and the emulator of its board; in the same store.
+    pub fn board() -> Fleet {
+        static SHARED: OnceLock<Fleet> = OnceLock::new();
+        let make = || {
+            let fleet = Fleet::copied("tests/program/fleets", "board");
+            let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/sd-card");
+            fs::copy(example.join("card.nix"), fleet.directory.join("card.nix")).unwrap();
+            fleet.hostwright(&["lock", &fleet.reference()]);
+            fleet
+        };
+        SHARED.get_or_init(make).clone()
     }
 
     fn locked(example: &str) -> Fleet {
@@ -132,17 +152,25 @@ impl Fleet {
             cache: Some(place.join("cache")),
         };
         copy_tree(&self.directory, &fleet.directory);
-        fs::copy(self.lock_file(), fleet.lock_file()).unwrap();
+        if self.lock_file().exists() {
+            fs::copy(self.lock_file(), fleet.lock_file()).unwrap();
+        }
         fleet
     }
 
     /// A copy of the fleet below `place` whose host alpha has one more module, `mistake.nix`.
     pub fn with_mistake(&self, place: &Path, module: &str) -> Fleet {
+        self.with_module(place, "alpha", module)
+    }
+
+    /// The same for any host.
+    pub fn with_module(&self, place: &Path, host: &str, module: &str) -> Fleet {
         let fleet = Fleet { store: self.store.clone(), cache: None, ..self.alone_in(place) };
         fs::write(fleet.directory.join("mistake.nix"), module).unwrap();
         let flake = fleet.directory.join("flake.nix");
         let text = fs::read_to_string(&flake).unwrap();
-        fs::write(flake, text.replace("./alpha.nix", "./alpha.nix ./mistake.nix")).unwrap();
+        fs::write(flake, text.replace(&format!("./{host}.nix"), &format!("./{host}.nix ./mistake.nix")))
+            .unwrap();
         fleet
     }
 
@@ -241,14 +269,25 @@ impl Fleet {
         mirror
     }
 
+    /// Builds a host's system; its path.
+    pub fn toplevel(&self, host: &str) -> String {
+        let printed = self.hostwright(&["build", &self.installable(host), "--no-link", "--print-out-paths"]);
+        printed.trim().to_owned()
+    }
+
     fn closure(&self, host: &str) -> Vec<String> {
-        let toplevel = self.hostwright(&["build", &self.installable(host), "--no-link", "--print-out-paths"]);
-        let output = self.nix_store().args(["--query", "--requisites", toplevel.trim()]).output().unwrap();
+        self.closure_of(&self.toplevel(host))
+    }
+
+    /// A path of the store and all that it refers to.
+    pub fn closure_of(&self, path: &str) -> Vec<String> {
+        let output = self.nix_store().args(["--query", "--requisites", path]).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
     }
 
-    fn nix_store(&self) -> Command {
+    /// Nix itself, on this fleet's store.
+    pub fn nix_store(&self) -> Command {
         let mut command = Command::new("nix-store");
         command.args(["--store", &format!("local?root={}", self.store.display())]).stdin(Stdio::null());
         command

@@ -6,6 +6,31 @@ use crate::fleet::Fleet;
 use crate::machine::{Machine, ONE_MACHINE};
 
 #[test]
+fn what_an_edit_does_not_name_leaves_usr_as_it_is() {
+    let shared = Fleet::first_light();
+    let usr = |module: &str| {
+        let place = tempfile::tempdir().unwrap();
+        let fleet = shared.with_mistake(place.path(), module);
+        fleet.hostwright(&[
+            "eval",
+            &fleet.installable("nixosConfigurations.alpha.config.system.build.usr.drvPath"),
+        ])
+    };
+    let before = usr("{ }");
+    let edits = [
+        "{ lib, ... }: { networking.hostName = lib.mkForce \"zeta\"; }",
+        "{ systemd.services.alone = { script = \"echo alone\"; wantedBy = [ \"multi-user.target\" ]; }; }",
+        "{ environment.variables.A = \"b\"; networking.firewall.allowedTCPPorts = [ 99 ]; }",
+        "{ services.openssh.ports = [ 2222 ]; security.pam.loginLimits = [ { domain = \"*\"; type = \"-\"; item = \"nofile\"; value = 4; } ]; }",
+    ];
+    for edit in edits {
+        assert_eq!(usr(edit), before, "{edit}");
+    }
+    let named = "{ pkgs, ... }: { systemd.services.named.script = \"${pkgs.writeShellScript \"a\" \"${pkgs.jq}/bin/jq .\"}\"; }";
+    assert_ne!(usr(named), before);
+}
+
+#[test]
 fn a_node_of_a_cluster_serves_with_its_firewall() {
     let fleet = Fleet::turing_pi();
     let _turn = ONE_MACHINE.lock().unwrap_or_else(PoisonError::into_inner);
@@ -23,7 +48,7 @@ fn a_node_of_a_cluster_serves_with_its_firewall() {
     assert_eq!(machine.run("getent shadow root | cut -d: -f2"), "!");
     assert_eq!(machine.run("su deploy -c 'sudo -n id -u'"), "0");
     assert!(machine.run("iscsiadm --version").contains("iscsiadm"));
-    machine.stop();
+    machine.power_off();
 }
 
 #[test]
@@ -56,5 +81,5 @@ fn a_runner_serves_its_boards() {
     machine.run("systemctl kill --signal=KILL zcu-1 && sleep 1");
     assert_eq!(machine.run("systemctl is-active zcu-1 || true"), "activating");
     machine.run("for i in $(seq 60); do systemctl is-active -q zcu-1 && exit 0; sleep 1; done; exit 1");
-    machine.stop();
+    machine.power_off();
 }

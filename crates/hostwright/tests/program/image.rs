@@ -7,22 +7,36 @@ use std::process::Command;
 
 use serde_json::Value;
 
-/// `fsck` of every file system of the image must find nothing.
-pub fn check_file_systems(image: &Path) {
+/// Where a partition lies in an image, in bytes.
+pub struct Partition {
+    pub start: u64,
+    pub size: u64,
+}
+
+/// The partitions of an image.
+pub fn partitions(image: &Path) -> Vec<Partition> {
     let table = run(Command::new("sfdisk").arg("--json").arg(image));
     let table: Value = serde_json::from_str(&table).unwrap();
-    let partitions = table["partitiontable"]["partitions"].as_array().unwrap();
-    assert_eq!(partitions.len(), 2, "{table}");
     let bytes = |partition: &Value, field: &str| partition[field].as_u64().unwrap() * 512;
+    let partitions = table["partitiontable"]["partitions"].as_array().unwrap();
+    partitions
+        .iter()
+        .map(|partition| Partition { start: bytes(partition, "start"), size: bytes(partition, "size") })
+        .collect()
+}
 
+/// `fsck` of every file system of the image must find nothing.
+pub fn check_file_systems(image: &Path) {
+    let partitions = partitions(image);
+    assert_eq!(partitions.len(), 2, "{}", image.display());
     let mut esp = tempfile::NamedTempFile::new().unwrap();
     let mut source = File::open(image).unwrap();
-    source.seek(SeekFrom::Start(bytes(&partitions[0], "start"))).unwrap();
-    io::copy(&mut source.take(bytes(&partitions[0], "size")), &mut esp).unwrap();
+    source.seek(SeekFrom::Start(partitions[0].start)).unwrap();
+    io::copy(&mut source.take(partitions[0].size), &mut esp).unwrap();
     esp.flush().unwrap();
     run(Command::new("fsck.fat").arg("-n").arg(esp.path()));
 
-    let root = format!("{}?offset={}", image.display(), bytes(&partitions[1], "start"));
+    let root = format!("{}?offset={}", image.display(), partitions[1].start);
     run(Command::new("e2fsck").arg("-fn").arg(root));
 }
 

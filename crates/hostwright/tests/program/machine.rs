@@ -1,16 +1,18 @@
 //! A host that runs in QEMU under `hostwright vm`, reached with OpenSSH's client.
 
 use std::io::{BufRead, BufReader, Write};
+use std::ops::Deref;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::fleet::Fleet;
+use crate::shell::Shell;
 
 /// Long enough for an emulated aarch64 machine on two busy processors.
 const BOOT_TIMEOUT: Duration = Duration::from_secs(900);
@@ -23,6 +25,7 @@ pub struct Machine {
     program: Child,
     pub port: String,
     pub identity_file: PathBuf,
+    shell: Shell,
     state: PathBuf,
 }
 
@@ -53,70 +56,48 @@ impl Machine {
             let _ = program.kill();
             panic!("hostwright vm did not reach {host}: {:?}, it printed {line:?}", program.wait());
         };
-        Machine {
-            program,
-            port: reached["port"].to_string(),
-            identity_file: PathBuf::from(reached["identityFile"].as_str().unwrap()),
-            state: state.to_owned(),
-        }
+        let port = reached["port"].to_string();
+        let identity_file = PathBuf::from(reached["identityFile"].as_str().unwrap());
+        let shell = login(&port, &identity_file);
+        Machine { program, port, identity_file, shell, state: state.to_owned() }
+    }
+
+    /// A machine that an emulator runs already.
+    pub fn of(program: Child, port: u16, identity_file: &Path, state: &Path) -> Machine {
+        let (identity_file, state) = (identity_file.to_owned(), state.to_owned());
+        let port = port.to_string();
+        let shell = login(&port, &identity_file);
+        Machine { program, port, identity_file, shell, state }
+    }
+
+    /// Takes the power away.
+    pub fn kill(&mut self) {
+        self.program.kill().unwrap();
+        self.program.wait().unwrap();
     }
 
     /// Uses another key from now on.
     pub fn with_key(mut self, identity_file: &Path) -> Machine {
         self.identity_file = identity_file.to_owned();
+        self.shell = login(&self.port, identity_file);
         self
     }
 
     /// Waits until SSH answers.
     pub fn wait(&self) {
         let begun = Instant::now();
-        while !self.ssh("true").status.success() {
+        while !self.output("true").status.success() {
             assert!(begun.elapsed() < BOOT_TIMEOUT, "the host did not come up");
             sleep(Duration::from_secs(2));
         }
     }
 
-    /// systemd has finished starting and nothing has failed.
-    pub fn assert_healthy(&self) {
-        let state = self.ssh("systemctl is-system-running --wait");
-        let failed = self.run("systemctl --failed --no-legend --plain");
-        let state = String::from_utf8_lossy(&state.stdout).trim().to_owned();
-        assert_eq!(
-            (state.as_str(), failed.as_str()),
-            ("running", ""),
-            "{}",
-            self.run("journalctl -b -p warning")
-        );
-    }
-
-    /// Runs a command on the host, which must succeed; its output without the last newline.
-    pub fn run(&self, command: &str) -> String {
-        let output = self.ssh(command);
-        let errors = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{command}: {}\n{errors}", output.status);
-        String::from_utf8(output.stdout).unwrap().trim_end_matches('\n').to_owned()
-    }
-
-    /// Runs a command on the host, however it ends: its status, and all that it said.
-    pub fn attempt(&self, command: &str) -> (i32, String) {
-        let output = self.ssh(&format!("({command}) 2>&1"));
-        let status = output.status.code().unwrap_or(255);
-        assert_ne!(status, 255, "ssh itself failed: {}", String::from_utf8_lossy(&output.stderr));
-        (status, String::from_utf8(output.stdout).unwrap())
-    }
-
-    /// Whether a command fails on the host.
-    pub fn fails(&self, command: &str) -> bool {
-        let status = self.ssh(command).status.code();
-        assert_ne!(status, Some(255), "ssh itself failed");
-        status != Some(0)
-    }
-
     /// A login without a key must be refused, with the server offering no other way than keys.
     pub fn assert_password_is_refused(&self) {
         let methods = "PreferredAuthentications=none,password,keyboard-interactive";
-        let mut command = self.client();
-        let output = command
+        let client = client(&self.port);
+        let output = Command::new(&client[0])
+            .args(&client[1..])
             .args(["-o", "PubkeyAuthentication=no", "-o", methods, "root@127.0.0.1", "true"])
             .output()
             .unwrap();
@@ -133,26 +114,48 @@ impl Machine {
     /// Reboots the host and waits until it answers again.
     pub fn reboot(&self) {
         let boot = self.boot();
-        self.ssh("systemctl reboot");
+        self.output("systemctl reboot");
         self.wait_for_another_boot(&boot);
     }
 
     /// Presses the reset button: the host loses whatever is not on its disk.
     pub fn reset(&self) {
         let boot = self.boot();
+        self.control(&[json!({ "execute": "system_reset" })]);
+        self.wait_for_another_boot(&boot);
+    }
+
+    /// Keeps the disk as it would be if the power went now: what the host writes later goes to a new file. Gives the file
+    /// that has been written until now, the files of moments before and the image beneath it.
+    pub fn keep_disk(&self, number: usize) -> PathBuf {
+        let file = |number: usize| match number {
+            0 => self.state.join("disk.qcow2"),
+            _ => self.state.join(format!("disk-{number}.qcow2")),
+        };
+        let arguments = json!({ "device": "disk", "snapshot-file": file(number + 1), "format": "qcow2" });
+        self.control(&[json!({ "execute": "blockdev-snapshot-sync", "arguments": arguments })]);
+        file(number)
+    }
+
+    /// Has the emulator carry out commands (QEMU's docs/interop/qmp-spec: a greeting, and an answer to each command).
+    fn control(&self, commands: &[Value]) {
         let stream = UnixStream::connect(self.state.join("qmp")).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
         let mut reader = BufReader::new(stream);
-        // QEMU's docs/interop/qmp-spec: a greeting, and an answer to each command.
         let mut answer = String::new();
         reader.read_line(&mut answer).unwrap();
-        for command in ["qmp_capabilities", "system_reset"] {
-            writeln!(reader.get_mut(), "{{\"execute\":\"{command}\"}}").unwrap();
+        for command in [&[json!({ "execute": "qmp_capabilities" })], commands].concat() {
+            writeln!(reader.get_mut(), "{command}").unwrap();
             answer.clear();
-            reader.read_line(&mut answer).unwrap();
-            assert!(!answer.contains("error"), "{answer}");
+            // Events come in between.
+            while !answer.contains("\"return\"") {
+                answer.clear();
+                assert!(
+                    reader.read_line(&mut answer).unwrap() > 0 && !answer.contains("\"error\""),
+                    "{answer}"
+                );
+            }
         }
-        self.wait_for_another_boot(&boot);
     }
 
     /// Which boot of the host this is.
@@ -163,7 +166,7 @@ impl Machine {
     fn wait_for_another_boot(&self, boot: &str) {
         let begun = Instant::now();
         loop {
-            let output = self.ssh("cat /proc/sys/kernel/random/boot_id");
+            let output = self.output("cat /proc/sys/kernel/random/boot_id");
             let now = String::from_utf8_lossy(&output.stdout).trim().to_owned();
             if output.status.success() && now != boot {
                 return;
@@ -173,41 +176,58 @@ impl Machine {
         }
     }
 
+    /// Switches the host off from within; the program ends with it. Hosts that U-Boot has started do not heed the
+    /// button that the program presses, which then waits a minute and a half before it takes their power away.
+    pub fn power_off(&mut self) {
+        self.output("systemctl poweroff");
+        self.wait_for_end();
+    }
+
     /// Interrupts the program as Ctrl-C does; it must shut the host down and end by itself.
     pub fn stop(&mut self) {
         let pid = self.program.id().to_string();
         assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+        self.wait_for_end();
+    }
+
+    fn wait_for_end(&mut self) {
         let begun = Instant::now();
         while self.program.try_wait().unwrap().is_none() {
-            assert!(
-                begun.elapsed() < Duration::from_secs(180),
-                "hostwright vm did not end after an interrupt"
-            );
+            assert!(begun.elapsed() < Duration::from_secs(180), "hostwright vm did not end");
             sleep(Duration::from_millis(200));
         }
     }
+}
 
-    fn ssh(&self, command: &str) -> Output {
-        self.client().arg("-i").arg(&self.identity_file).args(["root@127.0.0.1", command]).output().unwrap()
-    }
+impl Deref for Machine {
+    type Target = Shell;
 
-    fn client(&self) -> Command {
-        let mut client = Command::new("ssh");
-        client.args(["-F", "/dev/null", "-p", &self.port]);
-        for option in [
-            "BatchMode=yes",
-            "IdentitiesOnly=yes",
-            "StrictHostKeyChecking=no",
-            "UserKnownHostsFile=/dev/null",
-            "LogLevel=ERROR",
-            "ConnectTimeout=30",
-            "ServerAliveInterval=15",
-        ] {
-            client.args(["-o", option]);
-        }
-        client.stdin(Stdio::null());
-        client
+    fn deref(&self) -> &Shell {
+        &self.shell
     }
+}
+
+/// The client of a host that listens on a port of this machine, without the user's own settings.
+pub fn client(port: &str) -> Vec<String> {
+    let mut client: Vec<String> = ["ssh", "-n", "-F", "/dev/null", "-p", port].map(str::to_owned).to_vec();
+    for option in [
+        "BatchMode=yes",
+        "IdentitiesOnly=yes",
+        "StrictHostKeyChecking=no",
+        "UserKnownHostsFile=/dev/null",
+        "LogLevel=ERROR",
+        "ConnectTimeout=30",
+        "ServerAliveInterval=15",
+    ] {
+        client.extend(["-o".to_owned(), option.to_owned()]);
+    }
+    client
+}
+
+/// Root's shell behind a port.
+pub fn login(port: &str, identity_file: &Path) -> Shell {
+    let key = ["-i", identity_file.to_str().unwrap(), "root@127.0.0.1"].map(str::to_owned);
+    Shell::new(client(port).into_iter().chain(key))
 }
 
 impl Drop for Machine {

@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "what fails here fails the test")]
 
 mod archive;
+mod board;
 mod boots;
 mod caches;
 mod cards;
@@ -19,12 +20,23 @@ mod fleets;
 mod identity;
 mod image;
 mod interruptions;
+mod lint;
 mod machine;
 mod mirror;
 mod mistakes;
+mod namespaces;
 mod options;
+mod plan;
 mod power_cuts;
+mod raspberry_pi;
+mod recorded_cuts;
+mod recorded_disk;
 mod repl;
+mod several;
+mod shell;
 mod store;
 mod switching;
+mod trials;
+mod unprivileged;
 mod updates;
+mod wireless;

@@ -52,7 +52,7 @@ fn survive(cuts: u32) {
     assert_eq!(machine.run("ls /etc/ssh /etc | grep -F .new || true"), "");
     machine.reboot();
     assert_eq!(machine.identity(), identity);
-    machine.stop();
+    machine.power_off();
 }
 
 /// The machine begins anew at once; what its kernel has not written is lost.

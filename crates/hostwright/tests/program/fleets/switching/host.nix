@@ -1,4 +1,6 @@
 # As little as boots and answers on SSH.
+{ lib, ... }:
+
 {
   nixpkgs.hostPlatform = "x86_64-linux";
   networking.hostName = "switcher";
@@ -29,6 +31,12 @@
         path = "/etc/ssh/ssh_host_ed25519_key";
       }
     ];
+  };
+
+  # What the host has in namespaces.
+  systemd.network.networks."10-wire" = {
+    matchConfig.Name = "wire0";
+    address = lib.mkDefault [ "192.0.2.2/24" ];
   };
 
   # Its manager runs without a login.

@@ -42,7 +42,7 @@
       };
       systemd.user.services.personal.serviceConfig.X-Version = "2";
       systemd.tmpfiles.rules = [ "d /var/lib/made 0750 root root -" ];
-      boot.kernel.sysctl."vm.swappiness" = 42;
+      boot.kernel.sysctl."net.ipv4.ip_default_ttl" = 42;
       users.users.newcomer.isNormalUser = true;
       environment.systemPackages = [ pkgs.hello ];
       environment.etc."new-file".text = "new\n";
@@ -55,6 +55,11 @@
         ExecStart = "/usr/bin/false";
       };
     };
+
+    confused.configuration.system.activationScripts.confused = "false";
+
+    # On another network than everybody else.
+    unreachable.configuration.systemd.network.networks."10-wire".address = [ "198.51.100.2/24" ];
 
     refused.configuration.system.preSwitchChecks.never = "echo never; false";
 

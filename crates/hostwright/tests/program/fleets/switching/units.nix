@@ -20,6 +20,21 @@ in
       wantedBy = [ "multi-user.target" ];
       serviceConfig.ExecStart = "/usr/bin/sleep infinity";
     };
+    # Says the time, too.
+    counting = {
+      wantedBy = [ "multi-user.target" ];
+      serviceConfig = {
+        ExecStart = "/usr/bin/perl ${pkgs.writeText "counting.pl" ''
+          $| = 1;
+          while (1) {
+              open my $uptime, "<", "/proc/uptime" or die;
+              print +(split " ", <$uptime>)[0], "\n";
+              select undef, undef, undef, 0.01;
+          }
+        ''}";
+        StandardOutput = "truncate:/run/counted";
+      };
+    };
     changed = oneshot;
     described = oneshot;
     triggered = oneshot;
