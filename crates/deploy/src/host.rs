@@ -66,8 +66,10 @@ const LOADER: &str = "s= e=; while IFS= read -r l; do case $l in hostwright:begi
                       hostwright:end) e=1; break;; *) s=\"$s\n$l\";; esac; done; [ \"$e\" ] && eval \"$s\"";
 
 /// What every script begins with: NixOS and Debian keep programs in different places, and sessions know too few of them.
+/// Whether process `$1` is a switch is seen without systemd, which answers nobody for a while when a newer one replaces it.
 const PREAMBLE: &str = "PATH=$PATH:/run/wrappers/bin:/run/current-system/sw/bin:/usr/sbin:/usr/bin:/sbin:/bin\n\
-                        export PATH\nunset LC_ALL LANG LANGUAGE\n";
+                        export PATH\nunset LC_ALL LANG LANGUAGE\n\
+                        switches() { grep -qa hostwright/program \"/proc/${1:-none}/cmdline\" 2>/dev/null; }\n";
 
 /// How much of what a script says is kept for errors.
 const KEPT_WORDS: usize = 8 << 10;

@@ -3,16 +3,15 @@
 directory=/run/hostwright
 shown=0
 phase() {
-  found= owner= pid=none
+  found= owner= pid=
   [ -e "$directory/state" ] || return
   while IFS='=' read -r name value; do
     case $name in id) owner=$value ;; phase) found=$value ;; pid) pid=$value ;; esac
   done <"$directory/state"
 }
-# A systemd that is replaced by a newer one answers nobody for a while.
 runs() {
   if [ "$owner" = "$1" ]; then
-    grep -qa hostwright/program "/proc/$pid/cmdline" 2>/dev/null
+    switches "$pid"
   else
     systemctl is-active --quiet hostwright-switch.service
   fi

@@ -19,9 +19,8 @@ done
 # Since the last boot, or before it.
 for state in /run/hostwright/state /var/lib/hostwright/switch/state; do
   [ -r $state ] || continue
-  # A systemd that is replaced by a newer one answers nobody for a while.
   pid=$(sed -n 's/^pid=//p' $state)
-  grep -qa hostwright/program "/proc/${pid:-none}/cmdline" 2>/dev/null && echo switch.active=yes
+  switches "$pid" && echo switch.active=yes
   while IFS= read -r line; do printf 'switch.%s\n' "$line"; done <$state
   break
 done
