@@ -3,6 +3,7 @@
 # SSH. All else is this machine's.
 set -e
 directory=$1
+mkdir -p /nix
 mount --bind "$directory/nix" /nix
 mount --bind "$directory/lib" /var/lib
 mount --bind "$directory/run" /run
