@@ -28,10 +28,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use binary_cache::{Caches, Cancellation, Destination, Settings, Silent};
+use measure::{Usage, measure, median};
 use nix_store::nar::Node;
 use nix_store::{LocalStore, SecretKey, StoreDir, StorePath, StoreRoot, TrustedKeys, ValidPathInfo};
 use service::Nginx;
-use wait4::Wait4;
 
 const ROUNDS: usize = 3;
 
@@ -52,31 +52,10 @@ fn main() {
     }
 }
 
-/// What a run took.
-#[derive(Clone, Copy)]
-struct Run {
-    seconds: f64,
-    megabytes: f64,
-}
-
-fn run(command: &mut Command) -> Run {
-    let begun = Instant::now();
-    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-    let mut said = String::new();
-    child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
-    let ended = child.wait4().unwrap();
-    assert!(ended.status.success(), "{command:?}: {said}");
-    let run = Run {
-        seconds: begun.elapsed().as_secs_f64(),
-        megabytes: ended.rusage.maxrss as f64 / f64::from(1 << 20),
-    };
-    eprintln!("  {:.2} s, {:.0} MiB: {}", run.seconds, run.megabytes, command.get_program().display());
-    run
-}
-
-fn median(mut runs: Vec<Run>) -> Run {
-    runs.sort_by(|one, other| one.seconds.total_cmp(&other.seconds));
-    Run { megabytes: runs.iter().map(|run| run.megabytes).fold(0.0, f64::max), ..runs[runs.len() / 2] }
+fn run(command: &mut Command) -> Usage {
+    let usage = measure(command.stdout(Stdio::null()));
+    eprintln!("  {:.2} s, {:.0} MiB: {}", usage.seconds, usage.mebibytes, command.get_program().display());
+    usage
 }
 
 /// Ours, in a process of its own.
@@ -136,7 +115,7 @@ impl Bench {
         destination.push(store, root, key, &Cancellation::new()).unwrap();
     }
 
-    fn ours(&self, url: &str, certificate: &str, root: &StorePath) -> Run {
+    fn ours(&self, url: &str, certificate: &str, root: &StorePath) -> Usage {
         let into = self.path("into");
         let key = self.key.public_key().to_string();
         let own = std::env::current_exe().unwrap();
@@ -146,7 +125,7 @@ impl Bench {
         run
     }
 
-    fn nix(&self, url: &str, certificate: &str, root: &StorePath) -> Run {
+    fn nix(&self, url: &str, certificate: &str, root: &StorePath) -> Usage {
         let into = self.path("into");
         let to = format!("local?root={}", into.display());
         let key = self.key.public_key().to_string();
@@ -196,7 +175,7 @@ fn small() {
         let (ours, theirs) = (median(ours), median(theirs));
         println!(
             "10 000 small paths, 10 ms, {name}: {:.2} s, {:.0} MiB; nix copy {:.2} s, {:.0} MiB",
-            ours.seconds, ours.megabytes, theirs.seconds, theirs.megabytes
+            ours.seconds, ours.mebibytes, theirs.seconds, theirs.mebibytes
         );
     }
 }
@@ -232,7 +211,7 @@ fn large() {
             ((PATHS * SIZE) >> 20) as f64,
             ours.seconds,
             megabytes / ours.seconds,
-            ours.megabytes,
+            ours.mebibytes,
             to_disk.seconds,
             to_disk.seconds / ours.seconds,
             to_nowhere.seconds,
@@ -266,7 +245,7 @@ fn text(size: usize, seed: u64) -> Vec<u8> {
     bytes
 }
 
-fn curl(bench: &Bench, url: &str, archives: &[PathBuf], to_disk: bool) -> Run {
+fn curl(bench: &Bench, url: &str, archives: &[PathBuf], to_disk: bool) -> Usage {
     let into = bench.path("curl");
     fs::create_dir_all(&into).unwrap();
     let mut configuration = String::new();
@@ -285,7 +264,7 @@ fn curl(bench: &Bench, url: &str, archives: &[PathBuf], to_disk: bool) -> Run {
 }
 
 /// What a shell does to get, unpack and check the same archives, two at a time.
-fn curl_unpacked(bench: &Bench, url: &str, archives: &[PathBuf]) -> Run {
+fn curl_unpacked(bench: &Bench, url: &str, archives: &[PathBuf]) -> Usage {
     let into = bench.path("curl");
     fs::create_dir_all(&into).unwrap();
     let names: Vec<&str> =

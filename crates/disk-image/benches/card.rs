@@ -12,16 +12,17 @@
     reason = "a failed benchmark has no figures"
 )]
 
-mod measure;
+mod tree;
 
 use disk_image::{
     Attributes, DiskImage, FileSystem, HostPolicy, Partition, PartitionType, Seed, SizePolicy, TableKind,
     Tree,
 };
-use measure::{Usage, make_tree, measure};
+use measure::{measure, median};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use tree::make_tree;
 
 const ROUNDS: usize = 5;
 const MEBIBYTE: u64 = 1 << 20;
@@ -98,27 +99,23 @@ fn main() {
             results[2].push(measure(&mut genimage(&configuration, &tree, &firmware, work.path())));
         }
     }
-    for (name, results) in ["ours", "mke2fs and mtools", "genimage"].into_iter().zip(&mut results) {
-        let Some(median) = median(results) else { continue };
+    let names = ["ours", "mke2fs and mtools", "genimage"].into_iter();
+    let measured: Vec<_> = names
+        .zip(results)
+        .filter(|(_, runs)| !runs.is_empty())
+        .map(|(name, runs)| (name, median(runs)))
+        .collect();
+    let ours = measured[0].1;
+    for (name, usage) in &measured {
         println!(
-            "{name:>17}: {:6.2} s (processor {:.2}), {:6.1} MiB",
-            median.seconds, median.processor, median.mebibytes
+            "{name:>17}: {:6.2} s (processor {:.2}), {:6.1} MiB; {:.1} times as long as ours, which takes {:.2} of its memory",
+            usage.seconds,
+            usage.processor(),
+            usage.mebibytes,
+            usage.seconds / ours.seconds,
+            ours.mebibytes / usage.mebibytes
         );
     }
-    let ours = median(&mut results[0]).map(|usage| (usage.seconds, usage.mebibytes)).unwrap();
-    for (name, index) in [("the script", 1), ("genimage", 2)] {
-        let Some(theirs) = median(&mut results[index]) else { continue };
-        println!(
-            "{name} takes {:.1} times as long; ours takes {:.2} of its memory",
-            theirs.seconds / ours.0,
-            ours.1 / theirs.mebibytes
-        );
-    }
-}
-
-fn median(results: &mut [Usage]) -> Option<&Usage> {
-    results.sort_by(|left, right| left.seconds.total_cmp(&right.seconds));
-    results.get(results.len() / 2)
 }
 
 /// genimage wants one tree, with the firmware in a directory of it.

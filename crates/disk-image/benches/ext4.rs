@@ -10,14 +10,15 @@
     reason = "a failed benchmark has no figures"
 )]
 
-mod measure;
+mod tree;
 
 use disk_image::ext4::{Ext4Options, plan};
 use disk_image::{Attributes, HostPolicy, Seed, SizePolicy, Tree};
-use measure::{Usage, make_tree, measure};
+use measure::{Usage, measure, median};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use tree::make_tree;
 
 const ROUNDS: usize = 5;
 
@@ -48,19 +49,20 @@ fn main() {
         let size = format!("{}k", (size + size / 2) / 1024);
         results[1].push(measure(command.args([&tree, &theirs]).arg(size)));
     }
-    for (name, results) in ["disk-image", "mke2fs -d"].into_iter().zip(&mut results) {
-        results.sort_by(|left, right| left.seconds.total_cmp(&right.seconds));
-        let median = &results[ROUNDS / 2];
+    let [ours, theirs] = results.map(median);
+    for (name, usage) in [("disk-image", &ours), ("mke2fs -d", &theirs)] {
         println!(
-            "{name:>10}: {:6.2} s (fastest {:.2}, processor {:.2}), {:6.1} MiB",
-            median.seconds, results[0].seconds, median.processor, median.mebibytes
+            "{name:>10}: {:6.2} s (processor {:.2}), {:6.1} MiB",
+            usage.seconds,
+            usage.processor(),
+            usage.mebibytes
         );
     }
-    let ratio = |of: fn(&Usage) -> f64| of(&results[1][ROUNDS / 2]) / of(&results[0][ROUNDS / 2]);
+    let ratio = |of: fn(&Usage) -> f64| of(&theirs) / of(&ours);
     println!(
         "mke2fs takes {:.1} times as long, {:.1} times the processor's time, {:.1} times the memory",
         ratio(|usage| usage.seconds),
-        ratio(|usage| usage.processor),
+        ratio(Usage::processor),
         ratio(|usage| usage.mebibytes)
     );
 }

@@ -8,6 +8,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("nix-store", &[]),
     ("download", &[]),
     ("disk-image", &[]),
+    ("measure", &[]),
     ("install", &["disk-image", "download"]),
     ("nix-expr", &["nix-store"]),
     ("nix-flake", &["nix-store", "nix-expr", "download"]),

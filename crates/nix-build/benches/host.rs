@@ -27,6 +27,7 @@ use std::time::{Duration, Instant};
 
 use archive::packages;
 use graph::{TestStore, Written, full_text};
+use measure::{Usage, measure, median};
 use nix_build::Cancellation;
 use nix_build::realise::{BuildId, BuildObserver, Outcome, PlannedBuild, Settings, Wanted, plan, realise};
 use nix_store::{LocalStore, StorePath, StoreRoot};
@@ -115,9 +116,9 @@ fn main() {
         let unpack = packages(&mut store, PACKAGES, true);
         fetch(&store, &unpack);
         let image = describe(&store, &unpack, "alpha");
-        whole.push(measure(realise_command(&own, &store, &image)));
+        whole.push(measure(&mut realise_command(&own, &store, &image)));
         let other = describe(&store, &unpack, "beta");
-        changed.push(measure(realise_command(&own, &store, &other)));
+        changed.push(measure(&mut realise_command(&own, &store, &other)));
         if round == 0 {
             let closure = store.store.closure([&parse(&store, &image.0)]).unwrap();
             let sizes = closure.iter().map(|path| store.store.path_info(path).unwrap().nar_size);
@@ -140,13 +141,13 @@ fn main() {
         let script = "xargs -0 -a \"$1\" -P 2 -I DEB sh -c 'd=\"$2/$(basename \"$1\")\" && mkdir \"$d\" && dpkg-deb -x \"$1\" \"$d\"' sh DEB \"$2\"";
         let mut command = Command::new("sh");
         command.args(["-c", script, "sh"]).args([&file, &root]);
-        unpacked.push(measure(command));
+        unpacked.push(measure(&mut command));
         let target = directory.path().join("image");
         let mut command = Command::new("mke2fs");
         command.args(["-q", "-t", "ext4", "-F", "-E", "root_owner=0:0,lazy_itable_init=1", "-d"]);
         std::fs::File::create(&target).unwrap().set_len(6 << 30).unwrap();
         command.args([&root, &target]);
-        written.push(measure(command));
+        written.push(measure(&mut command));
         kept.push((store, directory));
     }
     let [whole, changed, unpacked, written] = [whole, changed, unpacked, written].map(median);
@@ -158,7 +159,7 @@ fn main() {
         "dpkg-deb and mke2fs together take {:.2} times as long as the whole and {:.2} times its processor's time, mke2fs {:.2} \
          times as long as the change",
         (unpacked.seconds + written.seconds) / whole.seconds,
-        (unpacked.processor + written.processor) / whole.processor,
+        (unpacked.processor() + written.processor()) / whole.processor(),
         written.seconds / changed.seconds
     );
 }
@@ -310,36 +311,11 @@ fn realise_here(root: &Path, derivations: &[String]) {
     }
 }
 
-struct Usage {
-    seconds: f64,
-    processor: f64,
-    mebibytes: f64,
-}
-
-/// Runs a command under GNU time, which says how much memory it took.
-fn measure(command: Command) -> Usage {
-    let mut timed = Command::new("/usr/bin/time");
-    timed.args(["-f", "%U %S %M"]).arg(command.get_program()).args(command.get_args());
-    let start = Instant::now();
-    let output = timed.output().expect("GNU time is installed (package time)");
-    let seconds = start.elapsed().as_secs_f64();
-    let report = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success(), "{report}");
-    print!("{}", String::from_utf8_lossy(&output.stdout));
-    let last = report.lines().last().unwrap();
-    let numbers: Vec<f64> = last.split(' ').map(|word| word.parse().unwrap()).collect();
-    Usage { seconds, processor: numbers[0] + numbers[1], mebibytes: numbers[2] / 1024.0 }
-}
-
-fn median(mut usages: Vec<Usage>) -> Usage {
-    usages.sort_by(|one, other| one.seconds.total_cmp(&other.seconds));
-    let middle = usages.len() / 2;
-    usages.swap_remove(middle)
-}
-
 fn show(name: &str, usage: &Usage) {
     println!(
         "{name:>36}: {:6.2} s, processor {:6.2} s, {:6.1} MiB",
-        usage.seconds, usage.processor, usage.mebibytes
+        usage.seconds,
+        usage.processor(),
+        usage.mebibytes
     );
 }

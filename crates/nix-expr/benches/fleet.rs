@@ -12,23 +12,15 @@
     reason = "a failed benchmark has no figures"
 )]
 
+use std::io::Seek;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
 
+use measure::{Usage, measure, median};
 use nix_expr::{ArenaPool, FileSystemIo, Settings, evaluate_in};
-use wait4::Wait4;
 
 const ROUNDS: usize = 3;
-
-/// What a run printed, and what it cost.
-struct Run {
-    output: String,
-    wall: f64,
-    user: f64,
-    megabytes: f64,
-}
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
@@ -98,44 +90,35 @@ fn compare(nix: &str, files: &[String]) {
         nix.push(theirs());
     }
     let wanted: Vec<String> =
-        serde_json::from_str::<String>(&nix[0].output).unwrap().lines().map(str::to_owned).collect();
-    for run in all.iter().chain(&one) {
-        assert_eq!(run.output.lines().collect::<Vec<_>>(), wanted, "other strings than Nix's");
+        serde_json::from_str::<String>(&nix[0].0).unwrap().lines().map(str::to_owned).collect();
+    for (printed, _) in all.iter().chain(&one) {
+        assert_eq!(printed.lines().collect::<Vec<_>>(), wanted, "other strings than Nix's");
     }
-    let (all, one, nix) = (median(all), median(one), median(nix));
+    let (all, one, nix) = (median(usages(all)), median(usages(one)), median(usages(nix)));
     println!("{} hosts, {processors} processors", files.len());
     for (name, run) in [("ours, all processors", &all), ("ours, one processor", &one), ("Nix", &nix)] {
-        println!("{name:22} wall {:6.2} s  user {:6.2} s  memory {:5.0} MB", run.0, run.1, run.2);
+        println!(
+            "{name:22} wall {:6.2} s  user {:6.2} s  memory {:5.0} MiB",
+            run.seconds, run.user, run.mebibytes
+        );
     }
     println!(
         "Nix's wall time is {:.2} of ours on all processors, its user time {:.2}, its memory {:.2}",
-        nix.0 / all.0,
-        nix.1 / all.1,
-        nix.2 / all.2
+        nix.seconds / all.seconds,
+        nix.user / all.user,
+        nix.mebibytes / all.mebibytes
     );
-    println!("one processor takes {:.2} of the wall time of all", one.0 / all.0);
+    println!("one processor takes {:.2} of the wall time of all", one.seconds / all.seconds);
 }
 
-fn measured(mut command: Command) -> Run {
-    let start = Instant::now();
-    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
-    let mut output = String::new();
-    std::io::Read::read_to_string(&mut child.stdout.take().unwrap(), &mut output).unwrap();
-    let used = child.wait4().unwrap();
-    assert!(used.status.success());
-    Run {
-        output,
-        wall: start.elapsed().as_secs_f64(),
-        user: used.rusage.utime.as_secs_f64(),
-        megabytes: used.rusage.maxrss as f64 / 1e6,
-    }
+/// What a run printed, and what it took.
+fn measured(mut command: Command) -> (String, Usage) {
+    let mut printed = tempfile::tempfile().unwrap();
+    let usage = measure(command.stdout(printed.try_clone().unwrap()));
+    printed.rewind().unwrap();
+    (std::io::read_to_string(printed).unwrap(), usage)
 }
 
-fn median(runs: Vec<Run>) -> (f64, f64, f64) {
-    let middle = |figure: fn(&Run) -> f64| {
-        let mut figures: Vec<f64> = runs.iter().map(figure).collect();
-        figures.sort_by(f64::total_cmp);
-        figures[figures.len() / 2]
-    };
-    (middle(|run| run.wall), middle(|run| run.user), middle(|run| run.megabytes))
+fn usages(runs: Vec<(String, Usage)>) -> Vec<Usage> {
+    runs.into_iter().map(|(_, usage)| usage).collect()
 }

@@ -19,11 +19,10 @@ mod host;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::Instant;
 
 use fleet::Fleet;
+use measure::{Usage, measure, median};
 use serde_json::json;
-use wait4::Wait4;
 
 const ROUNDS: usize = 3;
 
@@ -33,23 +32,17 @@ const PARALLEL: &str = "20";
 /// Runs colmena with the store of its fleet where Nix wants one.
 const WITH_STORE: &str = "mount --bind \"$1\" /nix && shift && exec \"$@\"";
 
-struct Usage {
-    seconds: f64,
-    /// Of the largest process.
-    mebibytes: f64,
-}
-
 fn main() {
     let has_colmena = Command::new("colmena").arg("--version").stdout(Stdio::null()).status().is_ok();
     if !has_colmena {
         eprintln!("colmena is not in PATH: it is left out");
     }
     for count in [1, 20, 100] {
-        measure(count, has_colmena);
+        change(count, has_colmena);
     }
 }
 
-fn measure(count: usize, has_colmena: bool) {
+fn change(count: usize, has_colmena: bool) {
     let names: Vec<String> = (0..count).map(|number| format!("host-{number:03}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let mut fleet = Fleet::start(&names);
@@ -62,8 +55,8 @@ fn measure(count: usize, has_colmena: bool) {
         let mut apply = |program: &str, usages: &mut Vec<Usage>| {
             let deployed = format!("{program} {round}");
             fleet.set_all("deployed", &json!(deployed));
-            let command = if program == "colmena" { colmena(&fleet, &store) } else { hostwright(&fleet) };
-            let usage = run(command);
+            let mut command = if program == "colmena" { colmena(&fleet, &store) } else { hostwright(&fleet) };
+            let usage = measure(command.stdin(Stdio::null()).stdout(Stdio::null()));
             for host in fleet.hosts.values() {
                 assert_eq!(host.deployed(), deployed, "{}", host.name);
             }
@@ -119,24 +112,4 @@ fn colmena(fleet: &Fleet, store: &Path) -> Command {
     command.current_dir(fleet.directory()).env("HOME", home).env("NIX_REMOTE", "local");
     command.env("NIX_CONFIG", "build-users-group =\nsandbox = false\nsubstituters =");
     command
-}
-
-fn run(mut command: Command) -> Usage {
-    let said = tempfile::tempfile().unwrap();
-    command.stdin(Stdio::null()).stdout(said.try_clone().unwrap()).stderr(said.try_clone().unwrap());
-    let begun = Instant::now();
-    let ended = command.spawn().unwrap().wait4().unwrap();
-    let seconds = begun.elapsed().as_secs_f64();
-    assert!(ended.status.success(), "{command:?}: {}", std::io::read_to_string(rewound(said)).unwrap());
-    Usage { seconds, mebibytes: ended.rusage.maxrss as f64 / f64::from(1 << 20) }
-}
-
-fn rewound(mut file: fs::File) -> fs::File {
-    std::io::Seek::rewind(&mut file).unwrap();
-    file
-}
-
-fn median(mut usages: Vec<Usage>) -> Usage {
-    usages.sort_by(|one, other| one.seconds.total_cmp(&other.seconds));
-    usages.swap_remove(usages.len() / 2)
 }

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::cards::key;
 use crate::fleet::{Fleet, Run};
 use crate::machine::{Machine, ONE_MACHINE};
 use crate::namespaces::NamespacedHost;
@@ -411,13 +412,7 @@ struct Sshd {
 impl Sshd {
     fn start(place: &Path) -> Sshd {
         for name in ["key", "other"] {
-            let file = place.join(name);
-            let made = Command::new("ssh-keygen")
-                .args(["-q", "-t", "ed25519", "-N", "", "-f"])
-                .arg(&file)
-                .status()
-                .unwrap();
-            assert!(made.success());
+            key(place, name);
         }
         // Where Debian's server keeps its privileges apart.
         let _ = fs::create_dir_all("/run/sshd");

@@ -78,8 +78,7 @@ impl NamespacedHost {
         symlink(system, profiles.join("system-1-link")).unwrap();
         symlink("system-1-link", profiles.join("system")).unwrap();
         register(fleet, &closure, &place.path().join("disk"));
-        let identity_file = place.path().join("identity");
-        succeed(Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&identity_file));
+        let identity_file = crate::cards::key(place.path(), "identity");
         let keys = place.path().join("disk/root/.ssh");
         fs::create_dir_all(&keys).unwrap();
         fs::copy(identity_file.with_extension("pub"), keys.join("authorized_keys")).unwrap();
