@@ -18,9 +18,10 @@ mod fleet;
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use fleet::{Fleet, Run};
+use measure::{measure, median};
 use serde_json::Value;
 
 /// Runs of each measurement.
@@ -117,6 +118,15 @@ fn card() {
         most,
         most / content,
         content
+    );
+    let patch = |round: usize| {
+        let mut command = shared.command();
+        command.args(["image", "--hostname", &format!("kitchen-{round}"), "--patch"]).arg(&plain);
+        measure(command.stdout(Stdio::null()))
+    };
+    println!(
+        "its settings for one machine changed in place: {:.2} s",
+        median((0..RUNS).map(patch).collect()).seconds
     );
 }
 

@@ -230,4 +230,5 @@ fn closure_and_image_are_the_same_bytes_in_two_stores() {
     image::assert_same_bytes(&first, &second);
     assert_eq!(fleet.closure_hashes("alpha"), other.closure_hashes("alpha"));
     other.assert_nix_verifies_store();
+    other.remove_store();
 }

@@ -136,12 +136,17 @@ impl Fleet {
 
     /// The same fleet with the same lock, built in a store of its own that is empty but for what was downloaded.
     pub fn with_fresh_store(&self) -> Fleet {
-        let store = self.store.with_file_name("second-store");
-        if store.exists() {
-            make_writable(&store);
-            fs::remove_dir_all(&store).unwrap();
+        let fleet = Fleet { store: self.store.with_file_name("second-store"), ..self.clone() };
+        fleet.remove_store();
+        fleet
+    }
+
+    /// Removes the store with all that is in it.
+    pub fn remove_store(&self) {
+        if self.store.exists() {
+            make_writable(&self.store);
+            fs::remove_dir_all(&self.store).unwrap();
         }
-        Fleet { store, ..self.clone() }
     }
 
     /// A copy of the fleet below `place`, with a store and a cache of its own that hold nothing.
@@ -224,6 +229,15 @@ impl Fleet {
         let printed = self.hostwright(&["image", &installable, "--format", format, "--no-link", "--json"]);
         let printed: Value = serde_json::from_str(&printed).unwrap();
         PathBuf::from(printed["file"].as_str().unwrap())
+    }
+
+    /// Removes the image that a machine ran from: images are most of what tests leave on a disk.
+    pub fn discard_machine(&self, host: &str) {
+        let image = self.image_as(host, "vm");
+        let inside = image.strip_prefix(&self.store).unwrap();
+        let path = inside.ancestors().find(|path| path.parent() == Some(Path::new("nix/store"))).unwrap();
+        self.hostwright(&["store", "delete", &format!("/{}", path.display())]);
+        assert!(!image.exists());
     }
 
     /// NAR hash of each path of the host's closure, as the store has recorded it.

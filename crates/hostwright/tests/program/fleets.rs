@@ -49,6 +49,7 @@ fn a_node_of_a_cluster_serves_with_its_firewall() {
     assert_eq!(machine.run("su deploy -c 'sudo -n id -u'"), "0");
     assert!(machine.run("iscsiadm --version").contains("iscsiadm"));
     machine.power_off();
+    fleet.discard_machine("node3");
 }
 
 #[test]
@@ -82,4 +83,5 @@ fn a_runner_serves_its_boards() {
     assert_eq!(machine.run("systemctl is-active zcu-1 || true"), "activating");
     machine.run("for i in $(seq 60); do systemctl is-active -q zcu-1 && exit 0; sleep 1; done; exit 1");
     machine.power_off();
+    fleet.discard_machine("runner0");
 }

@@ -108,4 +108,5 @@ fn a_mended_plan_boots() {
     assert!(machine.run("nft list ruleset").contains("10250-10252"));
     assert_eq!(machine.run("su deploy -c 'sudo -n id -u'"), "0");
     machine.stop();
+    fleet.discard_machine("server3");
 }
