@@ -81,6 +81,7 @@
   ./services/networking/ntp/chrony.nix
   ./services/networking/openiscsi.nix
   ./services/networking/rpcbind.nix
+  ./services/networking/ssh/provisioned-keys.nix
   ./services/networking/ssh/sshd.nix
   ./services/networking/wg-quick.nix
   ./services/networking/wpa_supplicant.nix
