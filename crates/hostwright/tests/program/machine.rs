@@ -121,8 +121,13 @@ impl Machine {
     /// Presses the reset button: the host loses whatever is not on its disk.
     pub fn reset(&self) {
         let boot = self.boot();
-        self.control(&[json!({ "execute": "system_reset" })]);
+        self.press_reset();
         self.wait_for_another_boot(&boot);
+    }
+
+    /// The same, at whatever moment of a boot, and without waiting.
+    pub fn press_reset(&self) {
+        self.control(&[json!({ "execute": "system_reset" })]);
     }
 
     /// Keeps the disk as it would be if the power went now: what the host writes later goes to a new file. Gives the file
@@ -139,7 +144,14 @@ impl Machine {
 
     /// Has the emulator carry out commands (QEMU's docs/interop/qmp-spec: a greeting, and an answer to each command).
     fn control(&self, commands: &[Value]) {
-        let stream = UnixStream::connect(self.state.join("qmp")).unwrap();
+        let begun = Instant::now();
+        let stream = loop {
+            match UnixStream::connect(self.state.join("qmp")) {
+                Ok(stream) => break stream,
+                Err(error) => assert!(begun.elapsed() < Duration::from_secs(60), "no emulator: {error}"),
+            }
+            sleep(Duration::from_millis(100));
+        };
         stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
         let mut reader = BufReader::new(stream);
         let mut answer = String::new();
