@@ -85,6 +85,11 @@ impl Bench {
         self.place.path().join(name)
     }
 
+    /// A store that nothing is in. It is kept, as an ext4 that has just removed many files is slow to make new ones.
+    fn fresh(&self) -> PathBuf {
+        tempfile::tempdir_in(self.place.path()).unwrap().keep()
+    }
+
     /// Paths with these contents, and one that refers to all of them.
     fn store(&self, contents: impl Iterator<Item = Vec<u8>>) -> (LocalStore, StorePath) {
         let store = LocalStore::open(StoreRoot::new(self.path("store"))).unwrap();
@@ -116,17 +121,15 @@ impl Bench {
     }
 
     fn ours(&self, url: &str, certificate: &str, root: &StorePath) -> Usage {
-        let into = self.path("into");
+        let into = self.fresh();
         let key = self.key.public_key().to_string();
         let own = std::env::current_exe().unwrap();
         let arguments = ["--fetch", into.to_str().unwrap(), url, &key, certificate, root.base_name()];
-        let run = run(Command::new(own).args(arguments));
-        nix_store::local::remove_tree(&into).unwrap();
-        run
+        run(Command::new(own).args(arguments))
     }
 
     fn nix(&self, url: &str, certificate: &str, root: &StorePath) -> Usage {
-        let into = self.path("into");
+        let into = self.fresh();
         let to = format!("local?root={}", into.display());
         let key = self.key.public_key().to_string();
         let path = StoreDir::default().display(root);
@@ -137,7 +140,6 @@ impl Bench {
             .env("HOME", self.path("home"))
             .env("NIX_SSL_CERT_FILE", certificate);
         let run = run(&mut command);
-        nix_store::local::remove_tree(&into).unwrap();
         // It would remember what it looked up.
         let _ = fs::remove_dir_all(self.path("home"));
         run
