@@ -236,7 +236,7 @@ impl Fleet {
         let image = self.image_as(host, "vm");
         let inside = image.strip_prefix(&self.store).unwrap();
         let path = inside.ancestors().find(|path| path.parent() == Some(Path::new("nix/store"))).unwrap();
-        self.hostwright(&["store", "delete", &format!("/{}", path.display())]);
+        self.hostwright(&["store", "delete", "--ignore-liveness", &format!("/{}", path.display())]);
         assert!(!image.exists());
     }
 
