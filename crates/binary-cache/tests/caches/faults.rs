@@ -56,7 +56,7 @@ impl Two {
     fn warning(&self, otherwise: impl Fn(&Asked) -> Option<Answer> + Send + Sync + 'static) -> String {
         let server = serve(self.bad(), otherwise);
         let (warning, took) = self.fetch_beside(server.url("/").as_str());
-        assert!(took < Duration::from_secs(60), "{took:?}");
+        assert!(took < Duration::from_secs(10), "{took:?}");
         warning
     }
 
@@ -87,7 +87,7 @@ fn one_that_is_not_there() {
     let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let (warning, took) = two.fetch_beside(&format!("http://{nobody}"));
     assert!(warning.contains("Connection refused") && warning.contains("not asked any more"), "{warning}");
-    assert!(took < Duration::from_secs(60), "{took:?}");
+    assert!(took < Duration::from_secs(5), "{took:?}");
     let (warning, _) = two.fetch_beside("http://no-such-host.invalid");
     assert!(warning.contains("no-such-host.invalid"), "{warning}");
     let (warning, _) = two.fetch_beside(&two.place.cache_url("nothing"));
@@ -100,7 +100,7 @@ fn one_that_takes_questions_and_never_answers() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let (warning, took) = two.fetch_beside(&format!("http://{}", silent.local_addr().unwrap()));
     assert!(warning.contains("no answer in time"), "{warning}");
-    assert!(took < Duration::from_secs(60), "{took:?}");
+    assert!(took < Duration::from_secs(8), "{took:?}");
 }
 
 #[test]
@@ -323,7 +323,7 @@ fn archives_that_write_elsewhere_or_grow_without_end() {
     let begun = Instant::now();
     let error = attempt(&packed(&bomb));
     assert!(error.contains("ends too early"), "{error}");
-    assert!(begun.elapsed() < Duration::from_secs(60));
+    assert!(begun.elapsed() < Duration::from_secs(5));
     let mut tree = Vec::new();
     let entries = [(b"..".to_vec(), Node::file("out"))];
     Node::Directory(entries.into_iter().collect()).dump(&mut tree).unwrap();
@@ -434,7 +434,7 @@ fn who_gives_up_keeps_what_is_complete() {
     let begun = Instant::now();
     let error = caches.fetch(&into, two.paths.clone(), &cancellation).unwrap_err();
     assert_eq!(error.kind(), Kind::Cancelled);
-    assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
     assert_eq!(into.valid_paths().unwrap().len(), 2);
     assert!(into.verify(true).unwrap().is_empty());
 }
