@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 use std::sync::PoisonError;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -44,6 +45,7 @@ fn copies_of_an_image_become_machines_of_their_own() {
     image::check_file_systems(&copy);
 
     // Another name, in less than the second that it may take.
+    let begun = Instant::now();
     let changed = fleet.hostwright(&[
         "image",
         "--patch",
@@ -55,6 +57,7 @@ fn copies_of_an_image_become_machines_of_their_own() {
         "--host-key",
         &shown(&host),
     ]);
+    assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
     assert_eq!(changed.trim(), shown(&copy));
 
     let _turn = ONE_MACHINE.lock().unwrap_or_else(PoisonError::into_inner);
