@@ -9,7 +9,7 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 const SECTOR: u64 = 512;
-const MAGIC: u64 = 0x6a73_6677_7368_7272;
+const MAGIC: u64 = 0x006a_7366_7773_6872;
 
 /// The request empties the disk's cache first.
 const FLUSH: u64 = 1;
