@@ -165,6 +165,20 @@ impl Host {
         input: &[u8],
         heard: impl FnMut(&str) + Send,
     ) -> Result<String> {
+        self.run_unless(&|| false, script, input, heard)
+    }
+
+    /// As [`Self::run_with`], and ends the script when it is `interrupted`.
+    ///
+    /// # Errors
+    /// As for [`Self::run`]; [`Error::Interrupted`].
+    pub fn run_unless(
+        &self,
+        interrupted: &dyn Fn() -> bool,
+        script: &Script<'_>,
+        input: &[u8],
+        heard: impl FnMut(&str) + Send,
+    ) -> Result<String> {
         let mut child = self.start(script)?;
         let streams = (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let (Some(mut stdin), Some(mut stdout), Some(stderr)) = streams else {
@@ -183,7 +197,9 @@ impl Host {
             loop {
                 match child.try_wait() {
                     Ok(Some(status)) => return Some(status),
-                    Ok(None) if Instant::now() < deadline => thread::sleep(Duration::from_millis(3)),
+                    Ok(None) if Instant::now() < deadline && !interrupted() => {
+                        thread::sleep(Duration::from_millis(3));
+                    }
                     Ok(None) | Err(_) => {
                         // It may end by itself at this moment.
                         let _ = child.kill();
@@ -196,6 +212,7 @@ impl Host {
         match status.map(|status| status.code()) {
             Some(Some(0)) => Ok(String::from_utf8_lossy(&printed).into_owned()),
             Some(code) => Err(self.failure(script, code, &said)),
+            None if interrupted() => Err(Error::Interrupted),
             None => Err(Error::Slow {
                 host: self.name.clone(),
                 action: script.action.to_owned(),

@@ -160,13 +160,12 @@ fn look(seen: &Seen<'_>, with: &Surroundings<'_>, interrupted: bool) -> Result<O
         }
     }
     (with.doing)("checking");
-    let refusal = match interrupted {
-        true => Some("it was interrupted".to_owned()),
-        false => match (with.check)(&host, seen.failed_before) {
-            Ok(()) => None,
-            Err(error @ Error::Unhealthy { .. }) => Some(error.to_string()),
-            Err(error) => return Err(error),
-        },
+    let checked = if interrupted { Err(Error::Interrupted) } else { (with.check)(&host, seen.failed_before) };
+    let refusal = match checked {
+        Ok(()) => None,
+        Err(Error::Interrupted) => Some("it was interrupted".to_owned()),
+        Err(error @ Error::Unhealthy { .. }) => Some(error.to_string()),
+        Err(error) => return Err(error),
     };
     (with.doing)(if refusal.is_some() { "rolling back" } else { "confirming" });
     let decision = if refusal.is_some() { "refused" } else { "confirmed" };

@@ -70,12 +70,15 @@ fn roll_back(
     report.new = Some(system.clone());
     let address = hosts.network_name(fleet_host);
     let checks = &fleet_host.deployment.health_checks;
+    let is_interrupted = || interrupted.load(Ordering::Relaxed);
     let with = Surroundings {
         connect: &|| hosts.connect(fleet_host),
-        check: &|host: &Host, failed: &BTreeSet<String>| health::check(host, &address, checks, failed),
+        check: &|host: &Host, failed: &BTreeSet<String>| {
+            health::check(host, &address, checks, failed, &is_interrupted)
+        },
         heard: &|line| session.progress.detail(&format!("{}> {line}", fleet_host.name)),
         doing: &|what| session.progress.detail(&format!("{}: {what}", fleet_host.name)),
-        interrupted: &|| interrupted.load(Ordering::Relaxed),
+        interrupted: &is_interrupted,
     };
     let options = SwitchOptions {
         is_kept: true,

@@ -2,8 +2,9 @@
 
 use std::process::Stdio;
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 use crate::fleet::{Fleet, Run};
@@ -133,7 +134,7 @@ fn a_killed_client_leaves_a_host_that_works() {
     let mut fleet = deployed();
     // How long a whole run takes depends on how busy the machine is.
     fleet.set("web", "deployed", json!("measured"));
-    let begun = std::time::Instant::now();
+    let begun = Instant::now();
     fleet.apply_well(&[]);
     let whole = begun.elapsed();
     let kills: u64 = std::env::var("HOSTWRIGHT_KILLS").map_or(4, |count| count.parse().unwrap());
@@ -195,7 +196,7 @@ fn a_host_that_loses_power_boots_the_old_generation() {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let begun = std::time::Instant::now();
+    let begun = Instant::now();
     while fleet.host("web").deployed() != "second" {
         assert!(begun.elapsed() < crate::host::PATIENCE, "it was never activated");
         sleep(Duration::from_millis(20));
@@ -211,6 +212,41 @@ fn a_host_that_loses_power_boots_the_old_generation() {
     assert_eq!(report["outcome"], "rolled-back", "{report}");
     assert!(report["reason"].as_str().unwrap().contains("restarted before it was confirmed"), "{report}");
     assert_eq!(fleet.host("web").profile(), first);
+}
+
+/// Ctrl-C while a check is being made: nobody waits for the check, and the host goes back.
+#[test]
+fn an_interrupted_client_takes_the_change_back() {
+    let mut fleet = deployed();
+    let first = fleet.host("web").profile();
+    fleet.set("web", "deployed", json!("second"));
+    let place = tempfile::tempdir().unwrap();
+    let began = place.path().join("began");
+    let slow = format!("echo >{}; exec sleep 600", began.display());
+    let checks = json!({ "command": { "slow": { "command": slow, "from": "client" } }, "timeout": 600 });
+    fleet.deployment("web", "healthChecks", checks);
+    let client = fleet
+        .program(&["apply", "--json", "--confirm-timeout", "600"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let begun = Instant::now();
+    while !began.exists() {
+        assert!(begun.elapsed() < crate::host::PATIENCE, "the check was never made");
+        sleep(Duration::from_millis(20));
+    }
+    assert_eq!(fleet.host("web").deployed(), "second");
+    kill_process(Pid::from_child(&client), Signal::INT).unwrap();
+    let begun = Instant::now();
+    let output = client.wait_with_output().unwrap();
+    // Ten seconds is what one attempt at a check may take.
+    assert!(begun.elapsed() < Duration::from_secs(9), "{:?}", begun.elapsed());
+    assert_eq!(output.status.code(), Some(130));
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["outcome"], "rolled-back", "{report}");
+    assert!(report["reason"].as_str().unwrap().contains("it was interrupted"), "{report}");
+    assert_old(&fleet, &first);
 }
 
 /// Neither a key that is not the pinned one nor one that nobody has is overcome.

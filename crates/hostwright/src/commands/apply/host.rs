@@ -276,13 +276,13 @@ impl Way<'_> {
         let late = |secret: &Secret| {
             has_restarted || secret.upload_at() == UploadAt::PostActivation || secrets.is_unowned(secret)
         };
+        let interrupted = || self.is_interrupted();
         let check = |host: &Host, failed_before: &BTreeSet<String>| {
             secrets.bring(host, late, self.line)?;
-            health::check(host, &address, checks, failed_before)
+            health::check(host, &address, checks, failed_before, &interrupted)
         };
         let heard = |line: &str| self.log.write(line);
         let doing = |what: &str| self.line.say(what);
-        let interrupted = || self.is_interrupted();
         let with = Surroundings {
             connect: &connect,
             check: &check,
