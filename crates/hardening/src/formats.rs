@@ -135,6 +135,7 @@ pub const FLAKE_REFERENCE_SEEDS: &[&[u8]] = &[
     b"path:./a/b?lastModified=1&narHash=sha256-ungWv48Bz%2BpBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0%3D",
     b"nixpkgs/release-1/ba7816bf8f01cfea414140de5dae2223b00361a3",
     b"https://example.org/x.tar.gz#y",
+    b"https://example.org/x.tar.gz?it's=1&a%5Bb%5D=c",
     b"tarball+file:///a.tar",
     b"sourcehut:~user/repo",
     b"//two/slashes",

@@ -137,7 +137,7 @@ pub(crate) fn decode_query(query: &str) -> Result<BTreeMap<String, String>, Stri
     let mut parameters = BTreeMap::new();
     for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
         let value = decode(value)?;
-        parameters.entry(name.to_owned()).or_insert(value);
+        parameters.entry(decode(name)?).or_insert(value);
     }
     Ok(parameters)
 }
