@@ -1,42 +1,14 @@
 //! Every way in which a run can fail, and the exit status of each.
 
+mod status;
+
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 use nix_build::realise::Unbuildable;
 
 use crate::vm::VmError;
 
-/// The exit statuses that the manual page lists.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Status {
-    /// A fault inside.
-    Internal = 1,
-    /// Wrong usage.
-    Usage = 2,
-    /// The configuration does not evaluate.
-    Evaluation = 3,
-    /// Packages cannot be resolved.
-    Resolution = 4,
-    /// The network failed.
-    Network = 5,
-    /// A hash or signature is wrong.
-    Integrity = 6,
-    /// A build failed.
-    Build = 7,
-    /// A file could not be read or written.
-    FileSystem = 8,
-    /// The machine did not start.
-    Host = 9,
-    /// Ctrl-C.
-    Interrupted = 130,
-}
-
-impl From<Status> for ExitCode {
-    fn from(status: Status) -> Self {
-        ExitCode::from(status as u8)
-    }
-}
+pub use status::Status;
 
 /// Why a run failed.
 #[derive(Debug, thiserror::Error)]
@@ -295,32 +267,32 @@ impl Failure {
             _ => None,
         }
     }
-    /// The exit status. The matches name every variant, so that a new kind of failure forces a decision.
+    /// The exit status.
     pub fn status(&self) -> Status {
         match self {
             Failure::Usage(_) | Failure::ConfigFile { .. } => Status::Usage,
-            Failure::Flake(error) => flake_status(error),
-            Failure::Evaluation { error } => evaluation_status(error),
-            Failure::Debian(error) => debian_status(error),
+            Failure::Flake(error) => status::of_flake(error),
+            Failure::Evaluation { error } => status::of_evaluation(error),
+            Failure::Debian(error) => status::of_debian(error),
             Failure::MissingPackage { .. } | Failure::LockOutdated { .. } => Status::Resolution,
             Failure::MalformedRequest { .. } | Failure::OptionRecords { .. } => Status::Internal,
             Failure::NothingToLock { .. } => Status::Usage,
-            Failure::Build(error) => build_status(error),
+            Failure::Build(error) => status::of_build(error),
             Failure::DaemonBuild { .. } | Failure::NotBuilt { .. } => Status::Build,
             Failure::Offline { .. } => Status::Network,
             Failure::NoOutput { .. } | Failure::NoImage { .. } | Failure::NoLog { .. } => Status::Evaluation,
             Failure::ChecksFailed { .. } | Failure::ScriptsNotProvided { .. } => Status::Evaluation,
             Failure::NoEmulator { .. } => Status::Usage,
-            Failure::Install(error) => install_status(error),
+            Failure::Install(error) => status::of_install(error),
             Failure::Declined => Status::Interrupted,
             Failure::DamagedStore { .. } | Failure::DamagedDaemonStore { .. } => Status::Integrity,
-            Failure::Download(error) => download_status(error),
-            Failure::Cache(error) => cache_status(error),
+            Failure::Download(error) => status::of_download(error),
+            Failure::Cache(error) => status::of_cache(error),
             Failure::CacheFaults { .. } => Status::Integrity,
-            Failure::Store(error) => store_status(error),
-            Failure::Deploy(error) => deploy_status(error),
+            Failure::Store(error) => status::of_store(error),
+            Failure::Deploy(error) => status::of_deploy(error),
             Failure::Hosts { .. } => Status::Host,
-            Failure::Vm(error) => vm_status(error),
+            Failure::Vm(error) => status::of_vm(error),
             Failure::File { .. } | Failure::StandardOutput { .. } => Status::FileSystem,
             Failure::Interrupted => Status::Interrupted,
         }
@@ -349,122 +321,6 @@ fn bundled_advice(input: &str) -> Option<String> {
     })
 }
 
-fn flake_status(error: &nix_flake::Error) -> Status {
-    use nix_flake::Error;
-    match error {
-        Error::InvalidReference { .. }
-        | Error::InvalidAttributePath { .. }
-        | Error::NoFlakeFile { .. }
-        | Error::UnknownOverride { .. }
-        | Error::UnknownInput { .. }
-        | Error::UnknownBundled { .. }
-        | Error::Unsupported { .. }
-        | Error::DirtyTree { .. }
-        | Error::InvalidSettings { .. } => Status::Usage,
-        Error::Offline { .. }
-        | Error::UnexpectedAnswer { .. }
-        | Error::Archive { .. }
-        | Error::GitRemote { .. }
-        | Error::NoSuchRevision { .. } => Status::Network,
-        Error::NotInRegistry { .. }
-        | Error::RegistryCycle { .. }
-        | Error::InvalidRegistry { .. }
-        | Error::LockFileOutdated { .. }
-        | Error::UnlockedInput { .. }
-        | Error::NotWritable { .. } => Status::Resolution,
-        Error::NotAFlake { .. }
-        | Error::Untracked { .. }
-        | Error::DanglingFollows { .. }
-        | Error::FollowsCycle { .. }
-        | Error::InputsTooDeep { .. }
-        | Error::CircularInput { .. }
-        | Error::InvalidFlake { .. }
-        | Error::InvalidLockFile { .. }
-        | Error::IndirectReference { .. }
-        | Error::NotLocked { .. } => Status::Evaluation,
-        Error::Evaluation(error) => evaluation_status(error),
-        Error::ContentMismatch { .. } | Error::AttributeMismatch { .. } | Error::ArchiveMember { .. } => {
-            Status::Integrity
-        }
-        Error::Input { source, .. } | Error::RegistryUnreachable { source, .. } => flake_status(source),
-        Error::Download(error) => download_status(error),
-        Error::Store(error) => store_status(error),
-        Error::ShallowRepository { .. } | Error::Git { .. } | Error::File { .. } => Status::FileSystem,
-    }
-}
-
-/// What evaluation fetches may fail for reasons of its own.
-fn evaluation_status(error: &nix_expr::EvalError) -> Status {
-    match error.kind {
-        nix_expr::ErrorKind::Fetch => Status::Network,
-        nix_expr::ErrorKind::Integrity => Status::Integrity,
-        _ => Status::Evaluation,
-    }
-}
-
-fn store_status(error: &nix_store::Error) -> Status {
-    use nix_store::Error;
-    match error {
-        Error::OutOfSpace { .. }
-        | Error::Io { .. }
-        | Error::Stream { .. }
-        | Error::FileChanged { .. }
-        | Error::UnsupportedFileType { .. } => Status::FileSystem,
-        Error::Database { .. }
-        | Error::InvalidDatabase { .. }
-        | Error::UnknownSchema { .. }
-        | Error::NoStore { .. }
-        | Error::ReadOnly { .. }
-        | Error::StillAlive { .. }
-        | Error::CollectionHeldOff { .. }
-        | Error::RootInTheWay { .. } => Status::FileSystem,
-        Error::InvalidNar { .. }
-        | Error::InvalidNarInfo { .. }
-        | Error::InvalidCacheInfo { .. }
-        | Error::HashMismatch { .. }
-        | Error::WrongContentAddress { .. } => Status::Integrity,
-        Error::InvalidAge { .. } | Error::InvalidStoreUri { .. } | Error::InvalidKey { .. } => Status::Usage,
-        Error::Connect { .. }
-        | Error::UnsupportedDaemon { .. }
-        | Error::BrokenConnection { .. }
-        | Error::MalformedMessage { .. } => Status::Network,
-        Error::Daemon { .. } => Status::Build,
-        Error::UnknownHashAlgorithm { .. }
-        | Error::InvalidHash { .. }
-        | Error::InvalidStoreDirectory { .. }
-        | Error::NotInStore { .. }
-        | Error::InvalidStorePath { .. }
-        | Error::ReferencesNotAllowed { .. }
-        | Error::TextHashAlgorithm { .. }
-        | Error::InvalidContentAddress { .. }
-        | Error::InvalidDerivation { .. }
-        | Error::UnsupportedDerivation { .. }
-        | Error::DerivationCycle { .. }
-        | Error::Incomplete { .. }
-        | Error::NoRandomness { .. }
-        | Error::NotValid { .. }
-        | Error::MissingReference { .. } => Status::Internal,
-    }
-}
-
-fn install_status(error: &install::Error) -> Status {
-    use install::Error;
-    match error {
-        Error::NoSuchDisk { .. }
-        | Error::Partition { .. }
-        | Error::Refused { .. }
-        | Error::TooSmall { .. }
-        | Error::InvalidPersonal { .. }
-        | Error::NotPersonal { .. } => Status::Usage,
-        Error::InvalidImage { .. } | Error::WrongChecksum { .. } | Error::Corrupt { .. } => Status::Integrity,
-        Error::Read { .. } | Error::Write { .. } | Error::Image(_) => Status::FileSystem,
-        Error::InvalidBmc { .. } => Status::Usage,
-        Error::Unreachable { .. } => Status::Network,
-        Error::Bmc { .. } | Error::NotStarted { .. } => Status::Host,
-        Error::Cancelled { .. } => Status::Interrupted,
-    }
-}
-
 /// What to do about a disk.
 fn install_advice(error: &install::Error) -> Option<String> {
     use install::Error;
@@ -487,112 +343,9 @@ fn install_advice(error: &install::Error) -> Option<String> {
     }
 }
 
-fn debian_status(error: &debian::Error) -> Status {
-    use debian::Error;
-    match error {
-        Error::MalformedDependency { .. }
-        | Error::MalformedVersion { .. }
-        | Error::MalformedRequest { .. }
-        | Error::PackageNotFound { .. }
-        | Error::VirtualPackage { .. }
-        | Error::VersionNotFound { .. }
-        | Error::Unsatisfiable { .. }
-        | Error::TwoVersions { .. }
-        | Error::MalformedLock { .. }
-        | Error::ComponentNotFound { .. } => Status::Resolution,
-        Error::NoMirror { .. } => Status::Usage,
-        Error::ReleaseNotFound { .. } | Error::NotCached { .. } => Status::Network,
-        Error::Download { source } => download_status(source),
-        Error::MalformedIndex { .. }
-        | Error::Unsigned { .. }
-        | Error::AlteredRelease { .. }
-        | Error::UnknownKey { .. }
-        | Error::ExpiredKey { .. }
-        | Error::ExpiredRelease { .. }
-        | Error::FutureRelease { .. }
-        | Error::WrongSuite { .. }
-        | Error::MalformedRelease { .. }
-        | Error::Deb { .. } => Status::Integrity,
-        Error::Keyring { .. } | Error::MalformedGlob { .. } => Status::Internal,
-        Error::Io { .. } => Status::FileSystem,
-    }
-}
-
-fn build_status(error: &nix_build::Error) -> Status {
-    use nix_build::realise::FailureKind;
-    match error.kind() {
-        FailureKind::Lock => Status::Resolution,
-        FailureKind::Network => Status::Network,
-        FailureKind::Integrity => Status::Integrity,
-        FailureKind::Build => Status::Build,
-        FailureKind::FileSystem => Status::FileSystem,
-        FailureKind::Cancelled => Status::Interrupted,
-    }
-}
-
 /// ` and 3 more are` for a sentence that began with one thing.
 fn and_others(others: usize) -> String {
     if others == 0 { " is".to_owned() } else { format!(" and {others} more are") }
-}
-
-fn download_status(error: &download::Error) -> Status {
-    use download::Error;
-    match error {
-        Error::NoAddress { .. }
-        | Error::UnsupportedAddress { .. }
-        | Error::Unreachable { .. }
-        | Error::Status { .. }
-        | Error::Client { .. } => Status::Network,
-        Error::WrongSize { .. } | Error::WrongHash { .. } | Error::TooLarge { .. } => Status::Integrity,
-        Error::DiskFull { .. } | Error::Io { .. } => Status::FileSystem,
-        Error::Cancelled => Status::Interrupted,
-    }
-}
-
-fn cache_status(error: &binary_cache::Error) -> Status {
-    use binary_cache::Kind;
-    match error.kind() {
-        Kind::Usage => Status::Usage,
-        Kind::Network => Status::Network,
-        Kind::Integrity => Status::Integrity,
-        Kind::FileSystem => Status::FileSystem,
-        Kind::Cancelled => Status::Interrupted,
-    }
-}
-
-fn deploy_status(error: &deploy::Error) -> Status {
-    use deploy::Error;
-    match error {
-        Error::InvalidPattern { .. } | Error::NothingSelected { .. } | Error::NoAddress { .. } => {
-            Status::Usage
-        }
-        Error::InvalidDeployment { .. } | Error::InvalidKey { .. } => Status::Evaluation,
-        Error::Io { .. } | Error::Start { .. } => Status::FileSystem,
-        Error::Unreachable { .. } | Error::Lost { .. } | Error::Slow { .. } => Status::Network,
-        Error::HostKeyChanged { .. } => Status::Integrity,
-        Error::Refused { .. }
-        | Error::Privilege { .. }
-        | Error::Remote { .. }
-        | Error::Answer { .. }
-        | Error::Lacks { .. }
-        | Error::NoSecret { .. }
-        | Error::Unhealthy { .. } => Status::Host,
-        Error::Store(error) => store_status(error),
-        Error::Interrupted => Status::Interrupted,
-    }
-}
-
-fn vm_status(error: &VmError) -> Status {
-    match error {
-        VmError::PortTaken { .. } => Status::Usage,
-        VmError::File { .. } => Status::FileSystem,
-        VmError::IncompleteEmulator { .. }
-        | VmError::Start { .. }
-        | VmError::Ended { .. }
-        | VmError::NoAnswer { .. }
-        | VmError::Running { .. }
-        | VmError::Key(_) => Status::Host,
-    }
 }
 
 impl From<nix_expr::EvalError> for Failure {

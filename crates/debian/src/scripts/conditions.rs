@@ -5,6 +5,20 @@ use std::collections::BTreeMap;
 /// Whether something holds, if it is known.
 pub(super) type Known = Option<bool>;
 
+/// Whether two things hold together.
+pub(super) fn both(left: Known, right: Known) -> Known {
+    match (left, right) {
+        (Some(false), _) | (_, Some(false)) => Some(false),
+        (Some(true), right) => right,
+        (None, _) => None,
+    }
+}
+
+/// Whether one of two things holds.
+pub(super) fn either(left: Known, right: Known) -> Known {
+    both(left.map(|left| !left), right.map(|right| !right)).map(|neither| !neither)
+}
+
 /// The variables and arguments whose values are known.
 pub(super) struct Variables {
     values: BTreeMap<String, String>,
@@ -102,10 +116,10 @@ pub(super) fn test(words: &[String], variables: &Variables, in_function: bool) -
     let any = parts("-o");
     if any.len() > 1 {
         let parts = any.iter().map(|part| expression(part, variables, in_function));
-        return parts.fold(Some(false), super::either);
+        return parts.fold(Some(false), either);
     }
     let parts = parts("-a").into_iter().map(|part| expression(&part, variables, in_function));
-    parts.fold(Some(true), super::both)
+    parts.fold(Some(true), both)
 }
 
 fn expression(words: &[String], variables: &Variables, in_function: bool) -> Known {
