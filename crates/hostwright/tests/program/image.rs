@@ -40,6 +40,12 @@ pub fn check_file_systems(image: &Path) {
     run(Command::new("e2fsck").arg("-fn").arg(root));
 }
 
+/// Brings the root file system of a machine that was switched off to where its journal leads, as its next start would.
+pub fn replay_journal(image: &Path) {
+    let root = format!("{}?offset={}", image.display(), partitions(image)[1].start);
+    run(Command::new("e2fsck").args(["-y", "-E", "journal_only"]).arg(root));
+}
+
 /// The names in the root directory of the first file system, in the short form that a boot ROM looks for.
 pub fn firmware_names(image: &Path, offset: u64) -> Vec<String> {
     let listing = run(Command::new("mdir").arg("-i").arg(format!("{}@@{offset}", image.display())).arg("::"));

@@ -14,7 +14,9 @@ pub fn assert_joins(machine: &Machine) {
         ("/var/lib/hostwright/wireless.conf", "/etc/NetworkManager/system-connections/personal.nmconnection");
     assert_eq!(machine.run(&format!("stat -c '%a %U' {supplicant} {manager}")), "600 root\n600 root");
     let read = machine.run(&format!("nmcli --offline connection modify connection.zone x < {manager}"));
-    for line in [&format!("ssid={SSID}"), "hidden=true", "key-mgmt=wpa-psk", "type=wifi"] {
+    // NetworkManager writes a name beyond ASCII as its bytes (nm-settings-keyfile(5)).
+    let ssid: String = SSID.bytes().map(|byte| format!("{byte};")).collect();
+    for line in [&format!("ssid={ssid}"), "hidden=true", "key-mgmt=wpa-psk", "type=wifi"] {
         assert!(read.lines().any(|found| found == line), "no {line} in {read}");
     }
     let psk = read.lines().find_map(|line| line.strip_prefix("psk=")).unwrap();
