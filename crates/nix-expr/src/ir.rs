@@ -34,43 +34,82 @@ pub enum Lazy<'a> {
     Delayed(CodeId),
 }
 
-/// An expression. It is two words, lies in the node that it is part of, and is passed by value.
+/// An expression. What it holds is always one word, which makes it two that are passed in registers.
 #[derive(Clone, Copy)]
 pub enum Expr<'a> {
     Int(i64),
-    Float(f64),
+    Float(&'a f64),
     String(&'a NixString<'a>),
     Path(&'a PathValue<'a>),
-    CurrentPosition(Position),
-    /// A variable `level` environments up.
-    Local {
-        level: u32,
-        slot: u32,
-        position: Position,
-    },
-    Global(u32),
+    CurrentPosition(&'a Position),
+    /// A variable of an environment that is near.
+    Local(NearVariable),
+    /// A variable of any environment.
+    Far(&'a FarVariable),
+    /// The number of a global.
+    Global(usize),
     /// A variable that only `with` can supply.
     Dynamic(&'a Dynamic<'a>),
-    /// `name` of `inherit (source) name;`, evaluated in the environment that holds the sources.
-    FromSource {
-        slot: u32,
-        name: Symbol,
-        position: Position,
-    },
+    FromSource(&'a FromSource),
     Attribute(&'a SelectOne<'a>),
     Select(&'a Select<'a>),
     HasAttr(&'a HasAttr<'a>),
     Call(&'a Call<'a>),
-    Lambda(LambdaId),
+    /// The number of a [`LambdaId`].
+    Lambda(usize),
     Attrs(&'a Attributes<'a>),
     Let(&'a Let<'a>),
-    List(&'a [Lazy<'a>]),
+    List(&'a &'a [Lazy<'a>]),
     With(&'a With<'a>),
     If(&'a If<'a>),
     Assert(&'a Assert<'a>),
-    Not(&'a Expr<'a>, Position),
+    Not(&'a Expr<'a>),
     Binary(&'a Binary<'a>),
     Concat(&'a Concat<'a>),
+}
+
+const _: () = assert!(std::mem::size_of::<Expr<'static>>() == 16, "expressions are passed in two registers");
+
+/// A variable in one word: eight bits for how many environments up it is, 24 for its slot there, 32 for the place of its
+/// use. Nearly all variables are that near.
+#[derive(Clone, Copy)]
+pub struct NearVariable(u64);
+
+impl NearVariable {
+    /// A variable, if it is near.
+    pub fn new(level: u32, slot: u32, position: Position) -> Option<Self> {
+        (level < 1 << 8 && slot < 1 << 24)
+            .then(|| NearVariable(u64::from(position.0) << 32 | u64::from(slot) << 8 | u64::from(level)))
+    }
+
+    /// How many environments up it is.
+    pub fn level(self) -> u32 {
+        self.0 as u32 & 0xff
+    }
+
+    /// Its place in that environment.
+    pub fn slot(self) -> u32 {
+        self.0 as u32 >> 8
+    }
+
+    /// Where it is used.
+    pub fn position(self) -> Position {
+        Position((self.0 >> 32) as u32)
+    }
+}
+
+/// A variable `level` environments up.
+pub struct FarVariable {
+    pub level: u32,
+    pub slot: u32,
+    pub position: Position,
+}
+
+/// `name` of `inherit (source) name;`, evaluated in the environment that holds the sources.
+pub struct FromSource {
+    pub slot: u32,
+    pub name: Symbol,
+    pub position: Position,
 }
 
 /// A variable that lexical scope does not bind.

@@ -10,7 +10,9 @@ use bumpalo::Bump;
 use bumpalo::collections::Vec;
 use rustc_hash::FxHashMap;
 
-use crate::ir::{self, BinaryOperator, CodeId, Expr, LambdaId, Lazy, Name, Parameters, Scope};
+use crate::ir::{
+    self, BinaryOperator, CodeId, Expr, FarVariable, LambdaId, Lazy, Name, NearVariable, Parameters, Scope,
+};
 use crate::position::Position;
 use crate::stack::StackLimit;
 use crate::string::{ContextId, NixString};
@@ -198,9 +200,13 @@ impl<'t, 'a> Pass<'_, 't, 'a> {
     fn variable(&mut self, name: Symbol, position: Position) -> Result<Expr<'a>> {
         match self.binding(name) {
             Some(Binding::Local { depth, slot }) => {
-                Ok(Expr::Local { level: self.depth - depth, slot, position })
+                let level = self.depth - depth;
+                Ok(match NearVariable::new(level, slot, position) {
+                    Some(variable) => Expr::Local(variable),
+                    None => Expr::Far(self.alloc(ir::FarVariable { level, slot, position })),
+                })
             }
-            Some(Binding::Global(number)) => Ok(Expr::Global(number)),
+            Some(Binding::Global(number)) => Ok(Expr::Global(number as usize)),
             None if self.withs.is_empty() => undefined(name, position, self.similar(name)),
             None => {
                 let levels = self.withs.iter().rev().map(|depth| self.depth - depth);
@@ -227,9 +233,9 @@ impl<'t, 'a> Pass<'_, 't, 'a> {
     /// name of a slot before shares it, which `==` on functions can tell, and a reference to one behind is delayed.
     fn lazy_binding(&mut self, ast: &'t Ast<'t>, own: usize) -> Result<Lazy<'a>> {
         let expr = self.expression(ast)?;
-        Ok(match expr {
-            Expr::Local { level: 0, slot, .. } if slot as usize >= own => self.thunk(expr),
-            expr => self.delay(expr),
+        Ok(match self.delay(expr) {
+            Lazy::Local { level: 0, slot } if slot as usize >= own => self.thunk(expr),
+            lazy => lazy,
         })
     }
 
@@ -241,14 +247,15 @@ impl<'t, 'a> Pass<'_, 't, 'a> {
 
     fn delay(&mut self, expr: Expr<'a>) -> Lazy<'a> {
         let constant = match expr {
-            Expr::Local { level, slot, .. } => return Lazy::Local { level, slot },
-            Expr::Global(number) => return Lazy::Global(number),
-            Expr::Lambda(id) => return Lazy::Function(id),
+            Expr::Local(variable) => return Lazy::Local { level: variable.level(), slot: variable.slot() },
+            Expr::Far(&FarVariable { level, slot, .. }) => return Lazy::Local { level, slot },
+            Expr::Global(number) => return Lazy::Global(number as u32),
+            Expr::Lambda(number) => return Lazy::Function(LambdaId(number as u32)),
             Expr::Int(number) => Value::Int(number),
-            Expr::Float(number) => Value::Float(number),
+            Expr::Float(number) => Value::Float(*number),
             Expr::String(string) => Value::String(string),
             Expr::Path(path) => Value::Path(path),
-            Expr::List([]) => Value::List(self.alloc(List { items: &[] })),
+            Expr::List(&[]) => Value::List(self.alloc(List { items: &[] })),
             expr => return self.thunk(expr),
         };
         Lazy::Constant(self.alloc(Cell::new(constant)))
@@ -272,14 +279,14 @@ impl<'t, 'a> Pass<'_, 't, 'a> {
         }
         Ok(match ast {
             Ast::Int(number) => Expr::Int(*number),
-            Ast::Float(number) => Expr::Float(*number),
+            Ast::Float(number) => Expr::Float(self.alloc(*number)),
             Ast::Str(text) => Expr::String(self.string(text)),
             Ast::Path(path) => {
                 let bytes = self.resolver.arena.alloc_slice_copy(path);
                 Expr::Path(self.alloc(PathValue { bytes }))
             }
             Ast::Var(position, name) => self.variable(*name, *position)?,
-            Ast::CurrentPosition(position) => Expr::CurrentPosition(*position),
+            Ast::CurrentPosition(position) => Expr::CurrentPosition(self.alloc(*position)),
             Ast::SearchPath(position, path) => {
                 let function = self.variable(known::FIND_FILE, *position)?;
                 let entries = self.variable(known::NIX_PATH, *position)?;
@@ -325,7 +332,10 @@ impl<'t, 'a> Pass<'_, 't, 'a> {
                 Expr::Attrs(self.alloc(attributes))
             }
             Ast::Let(set, body) => self.let_in(*set, body)?,
-            Ast::List(items) => Expr::List(self.slice(*items, |pass, item| pass.lazy(item))?),
+            Ast::List(items) => {
+                let items = self.slice(*items, |pass, item| pass.lazy(item))?;
+                Expr::List(self.alloc(items))
+            }
             Ast::With { scope, body, .. } => {
                 let scope = self.lazy(scope)?;
                 let body = self.scoped([], |pass| {
@@ -349,7 +359,7 @@ impl<'t, 'a> Pass<'_, 't, 'a> {
             }
             Ast::Not(operand) => {
                 let operand = self.expression(operand)?;
-                Expr::Not(self.alloc(operand), Position::NONE)
+                Expr::Not(self.alloc(operand))
             }
             Ast::Binary(operator, position, left, right) => {
                 let operator = match operator {
@@ -427,10 +437,10 @@ impl<'t, 'a> Pass<'_, 't, 'a> {
             Some(formals) => self.formals(lambda, formals)?,
             None => self.chain(lambda)?,
         };
-        let id = LambdaId(self.code.lambdas.len() as u32);
+        let number = self.code.lambdas.len();
         let (position, name) = (lambda.position, lambda.name.get());
         self.code.lambdas.push(self.resolver.arena.alloc(ir::Lambda { position, name, parameters, body }));
-        Ok(Expr::Lambda(id))
+        Ok(Expr::Lambda(number))
     }
 
     /// `x: y: …`
@@ -517,7 +527,8 @@ impl<'t, 'a> Pass<'_, 't, 'a> {
                         None => return undefined(attr.name, attr.position, std::vec::Vec::new()),
                     },
                     AttrValue::From(slot) => {
-                        let expr = Expr::FromSource { slot, name: attr.name, position: attr.position };
+                        let (name, position) = (attr.name, attr.position);
+                        let expr = Expr::FromSource(pass.alloc(ir::FromSource { slot, name, position }));
                         (pass.delay(expr), Scope::Sources)
                     }
                 };

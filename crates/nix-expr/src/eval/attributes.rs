@@ -65,6 +65,7 @@ impl<'a> Evaluator<'a> {
         Ok((inner, variables))
     }
 
+    #[inline(never)]
     pub(super) fn eval_attributes(
         &self,
         attributes: &'a Attributes<'a>,

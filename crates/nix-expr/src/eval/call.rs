@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use super::{Evaluated, Evaluator};
 use crate::attrs::Attrs;
-use crate::builtins::Builtin;
+use crate::builtins::{ARITY_MOST, Builtin};
 use crate::error::{Error, ErrorKind, Failure, FrameText};
 use crate::ir::{Call, Formals, Lambda, LambdaId, Parameters};
 use crate::position::Position;
@@ -16,8 +16,57 @@ use crate::value::{Environment, Partial, PartialLambda, Slot, Value, Variables};
 const ARGUMENTS_FEW: usize = 6;
 
 impl<'a> Evaluator<'a> {
+    #[inline(never)]
     pub(super) fn eval_call(&self, call: &'a Call<'a>, environment: &'a Environment<'a>) -> Evaluated<'a> {
+        self.check_stack(Position::NONE)?;
         let function = self.eval(call.function, environment)?;
+        // The calls that are most: a function gets all that it takes, and nothing more.
+        match function {
+            Value::Lambda(id, scope) => {
+                let lambda = self.lambda(id)?;
+                let inner = match (&lambda.parameters, call.arguments) {
+                    (Parameters::Names([_]), [argument]) => {
+                        let slots = Variables::One(self.delay(*argument, environment)?);
+                        Some(&*self.arena.alloc(Environment { up: Some(scope), slots }))
+                    }
+                    (Parameters::Names(names), arguments) if names.len() == arguments.len() => {
+                        let mut variables =
+                            bumpalo::collections::Vec::with_capacity_in(arguments.len(), self.arena);
+                        for argument in arguments {
+                            variables.push(Cell::new(self.delay(*argument, environment)?));
+                        }
+                        let slots = Variables::Many(variables.into_bump_slice());
+                        Some(&*self.arena.alloc(Environment { up: Some(scope), slots }))
+                    }
+                    (Parameters::Set { argument: name, formals }, [argument]) => {
+                        let argument = self.delay(*argument, environment)?;
+                        Some(self.bind_formals(lambda, *name, formals, scope, argument, call.position)?)
+                    }
+                    _ => None,
+                };
+                if let Some(inner) = inner {
+                    return self.enter(lambda, inner, call.position);
+                }
+            }
+            Value::Builtin(builtin) if builtin.arity == call.arguments.len() => {
+                let mut arguments = [self.null_slot; ARITY_MOST];
+                for (argument, lazy) in arguments.iter_mut().zip(call.arguments) {
+                    *argument = self.delay(*lazy, environment)?;
+                }
+                return self.call_builtin(builtin, &arguments[..builtin.arity], call.position);
+            }
+            _ => {}
+        }
+        self.eval_other_call(function, call, environment)
+    }
+
+    #[inline(never)]
+    fn eval_other_call(
+        &self,
+        function: Value<'a>,
+        call: &'a Call<'a>,
+        environment: &'a Environment<'a>,
+    ) -> Evaluated<'a> {
         let mut few = [self.null_slot; ARGUMENTS_FEW];
         let mut many = Vec::new();
         let arguments = match few.get_mut(..call.arguments.len()) {
@@ -64,7 +113,11 @@ impl<'a> Evaluator<'a> {
                             self.bind_formals(lambda, *name, formals, scope, next, position)?
                         }
                     };
-                    self.enter(lambda, inner, position)?
+                    let result = self.enter(lambda, inner, position);
+                    if rest.is_empty() {
+                        return result;
+                    }
+                    result?
                 }
                 Value::PartialLambda(partial) => {
                     let lambda = self.lambda(partial.lambda)?;
@@ -76,7 +129,11 @@ impl<'a> Evaluator<'a> {
                         Some((now, later)) => {
                             rest = later;
                             let inner = self.bind_names(partial.scope, partial.arguments, now);
-                            self.enter(lambda, inner, position)?
+                            let result = self.enter(lambda, inner, position);
+                            if rest.is_empty() {
+                                return result;
+                            }
+                            result?
                         }
                         None => {
                             let all = [partial.arguments, rest].concat();
@@ -89,7 +146,11 @@ impl<'a> Evaluator<'a> {
                     let (now, later) = rest.split_at(count);
                     rest = later;
                     if count == builtin.arity {
-                        self.call_builtin(builtin, now, position)?
+                        let result = self.call_builtin(builtin, now, position);
+                        if rest.is_empty() {
+                            return result;
+                        }
+                        result?
                     } else {
                         let arguments = self.arena.alloc_slice_copy(now);
                         Value::Partial(self.arena.alloc(Partial { builtin, arguments }))
@@ -210,17 +271,16 @@ impl<'a> Evaluator<'a> {
         position: Position,
     ) -> Evaluated<'a> {
         self.check_stack(position)?;
-        self.deeper(position, || (builtin.run)(self, arguments, position)).map_err(|mut error| {
+        let mut result = self.deeper(position, || (builtin.run)(self, arguments, position));
+        if let Err(error) = &mut result {
             if !error.position.is_some() {
                 error.position = position;
             } else if builtin.traced {
-                error.frame(
-                    position,
-                    FrameText::Owned(format!("while calling the '{}' builtin", builtin.name)),
-                );
+                let text = format!("while calling the '{}' builtin", builtin.name);
+                error.frame(position, FrameText::Owned(text));
             }
-            error
-        })
+        }
+        result
     }
 
     /// Evaluates a function's body.
@@ -230,15 +290,11 @@ impl<'a> Evaluator<'a> {
         environment: &'a Environment<'a>,
         position: Position,
     ) -> Evaluated<'a> {
-        self.deeper(position, || self.eval(lambda.body, environment))
-            .map_err(|error| self.while_calling(error, lambda, position))
-    }
-
-    #[cold]
-    fn while_calling(&self, mut error: Error, lambda: &'a Lambda<'a>, position: Position) -> Error {
-        let text = lambda.name.map_or(FrameText::Static("while calling a function"), FrameText::Calling);
-        error.frame(position, text);
-        error
+        let mut result = self.deeper(position, || self.eval(lambda.body, environment));
+        if let Err(error) = &mut result {
+            while_calling(error, lambda, position);
+        }
+        result
     }
 
     fn function_name(&self, lambda: &Lambda<'a>) -> String {
@@ -260,8 +316,11 @@ impl<'a> Evaluator<'a> {
         let given = match self.force(argument, lambda.position)? {
             Value::Attrs(attrs) => attrs,
             other => {
-                let result = self.type_error(lambda.position, "a set", other);
-                return result.map_err(|error| self.while_calling(error, lambda, position));
+                let mut result = self.type_error(lambda.position, "a set", other);
+                if let Err(error) = &mut result {
+                    while_calling(error, lambda, position);
+                }
+                return result;
             }
         };
         let offset = usize::from(name.is_some());
@@ -335,4 +394,10 @@ impl<'a> Evaluator<'a> {
         error.frame(position, FrameText::Static("from call site"));
         Err(error)
     }
+}
+
+#[cold]
+fn while_calling(error: &mut Error, lambda: &Lambda<'_>, position: Position) {
+    let text = lambda.name.map_or(FrameText::Static("while calling a function"), FrameText::Calling);
+    error.frame(position, text);
 }

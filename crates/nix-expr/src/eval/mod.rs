@@ -11,7 +11,9 @@ mod expression;
 mod import;
 mod missing;
 mod number;
+mod operators;
 mod scope;
+mod select;
 mod store;
 
 use std::cell::{Cell, RefCell};
@@ -293,12 +295,12 @@ impl<'a> Evaluator<'a> {
     #[inline(always)]
     pub(crate) fn force(&self, slot: &'a Slot<'a>, position: Position) -> Evaluated<'a> {
         let value = slot.get();
-        if value.is_evaluated() { Ok(value) } else { self.force_unevaluated(slot, value, position) }
+        if value.is_evaluated() { Ok(value) } else { self.force_unevaluated(slot, position) }
     }
 
     #[inline(never)]
-    fn force_unevaluated(&self, slot: &'a Slot<'a>, delayed: Value<'a>, position: Position) -> Evaluated<'a> {
-        slot.set(Value::Blackhole);
+    fn force_unevaluated(&self, slot: &'a Slot<'a>, position: Position) -> Evaluated<'a> {
+        let delayed = slot.replace(Value::Blackhole);
         let result = match delayed {
             Value::Thunk(id, environment) => self.delayed(id).and_then(|code| self.eval(code, environment)),
             Value::Application(application) => {
@@ -323,17 +325,12 @@ impl<'a> Evaluator<'a> {
             }
             value => Ok(value),
         };
-        match result {
-            Ok(value) => {
-                slot.set(value);
-                Ok(value)
-            }
-            Err(error) => {
-                // Whoever needs the value next gets the same error, not a blackhole.
-                slot.set(delayed);
-                Err(error)
-            }
+        // Whoever needs a value that failed gets the same error again, not a blackhole.
+        match &result {
+            Ok(value) => slot.set(*value),
+            Err(_) => slot.set(delayed),
         }
+        result
     }
 
     /// Evaluates a value and all that is in it.
