@@ -37,6 +37,8 @@ const LINEAR_BELOW: usize = 8;
 const LAYER_LEAST: usize = 8;
 /// No set has more layers than this.
 const LAYERS: usize = 8;
+/// Layers of fewer attributes than this in all are joined before they are laid over another set.
+const LARGE: usize = 64;
 
 #[inline]
 fn search_index(attrs: &[Attr<'_>], name: Symbol) -> Option<usize> {
@@ -104,7 +106,7 @@ impl<'a> Attrs<'a> {
     /// All attributes, sorted by symbol. Joins the layers for good.
     pub fn all(&self, arena: &'a Bump) -> &'a [Attr<'a>] {
         if let Some(under) = self.under.get() {
-            self.own.set(under.join_under(Cow::Borrowed(self.own.get()), arena));
+            self.own.set(under.join_under(Cow::Borrowed(self.own.get()), None, arena));
             self.under.set(None);
         }
         self.own.get()
@@ -121,10 +123,17 @@ impl<'a> Attrs<'a> {
         joined
     }
 
-    /// All attributes of `self` and of `above`, which wins.
-    fn join_under(&self, mut above: Cow<'_, [Attr<'a>]>, arena: &'a Bump) -> &'a [Attr<'a>] {
+    /// All attributes of `self` and of `above`, which wins, as far down as `end`.
+    fn join_under(
+        &self,
+        mut above: Cow<'_, [Attr<'a>]>,
+        end: Option<&'a Attrs<'a>>,
+        arena: &'a Bump,
+    ) -> &'a [Attr<'a>] {
         let mut layer = Some(self);
-        while let Some(below) = layer {
+        while let Some(below) = layer
+            && end.is_none_or(|end| !std::ptr::eq(below, end))
+        {
             above = Cow::Owned(join(below.own.get(), &above));
             layer = below.under.get();
         }
@@ -132,12 +141,15 @@ impl<'a> Attrs<'a> {
         arena.alloc_slice_copy(&above)
     }
 
-    /// The number of attributes.
-    pub fn len(&self) -> usize {
-        match self.under.get() {
-            None => self.own.get().len(),
-            Some(_) => self.joined().len(),
-        }
+    /// All attributes, sorted by symbol, if they lie in one layer.
+    pub fn single_layer(&self) -> Option<&'a [Attr<'a>]> {
+        self.under.get().is_none().then(|| self.own.get())
+    }
+
+    /// Whether `holds` holds for all names. It may be asked about one more than once.
+    pub fn all_names(&self, holds: impl Fn(Symbol) -> bool) -> bool {
+        let all_own = self.own.get().iter().all(|attr| holds(attr.name));
+        all_own && self.under.get().is_none_or(|under| under.all_names(holds))
     }
 
     /// A number that is not smaller than that of the attributes, for choosing between ways to go.
@@ -164,12 +176,44 @@ impl<'a> Attrs<'a> {
         if self.is_empty() {
             return over;
         }
-        let above = over.all(arena);
         let (layers, attrs) = self.layers();
-        if attrs + above.len() > LAYER_LEAST && layers < LAYERS {
-            return arena.alloc(Attrs { own: Cell::new(above), under: Cell::new(Some(self)) });
+        let (mut layers_above, above) = over.layers();
+        if attrs + above <= LAYER_LEAST {
+            let joined = self.join_under(Cow::Borrowed(over.all(arena)), None, arena);
+            return arena.alloc(Attrs::from_sorted(joined));
         }
-        arena.alloc(Attrs::from_sorted(self.join_under(Cow::Borrowed(above), arena)))
+        if above < LARGE {
+            over.all(arena);
+            layers_above = 1;
+        }
+        let laid = over.laid_over(self, arena);
+        if layers + layers_above <= LAYERS { laid } else { laid.with_fewer_layers(arena) }
+    }
+
+    /// The layers of `self` over those of another set.
+    fn laid_over(&self, under: &'a Attrs<'a>, arena: &'a Bump) -> &'a Attrs<'a> {
+        let under = self.under.get().map_or(under, |next| next.laid_over(under, arena));
+        arena.alloc(Attrs { own: self.own.clone(), under: Cell::new(Some(under)) })
+    }
+
+    /// The same set with layers joined: the uppermost ones, until there are few enough and the next is much larger than
+    /// what was joined. Copying a large set because of a small one that is laid over it would cost the most.
+    fn with_fewer_layers(&'a self, arena: &'a Bump) -> &'a Attrs<'a> {
+        let (mut layers, _) = self.layers();
+        let mut size = self.own.get().len();
+        let mut rest = self.under.get();
+        while let Some(layer) = rest
+            && (layers > LAYERS / 2 || layer.own.get().len() < 2 * size)
+        {
+            size += layer.own.get().len();
+            layers -= 1;
+            rest = layer.under.get();
+        }
+        let joined = match self.under.get() {
+            Some(under) => under.join_under(Cow::Borrowed(self.own.get()), rest, arena),
+            None => self.own.get(),
+        };
+        arena.alloc(Attrs { own: Cell::new(joined), under: Cell::new(rest) })
     }
 }
 
@@ -226,6 +270,30 @@ mod tests {
             Value::Int(number) => number,
             _ => -1,
         })
+    }
+
+    #[test]
+    fn large_layers_stay_as_they_are() {
+        let arena = Bump::new();
+        let large: Vec<u32> = (0..1000).collect();
+        let other: Vec<u32> = (500..900).collect();
+        let base = set(&arena, &large, 0);
+        let mut current = base.update(set(&arena, &other, 1).update(set(&arena, &[600], 2), &arena), &arena);
+        for round in 0..100 {
+            current = current.update(set(&arena, &[round, 2000 + round], 3), &arena);
+            assert!(current.layers().0 <= LAYERS);
+            let mut lowest = current;
+            while let Some(under) = lowest.under.get() {
+                lowest = under;
+            }
+            assert!(std::ptr::eq(lowest.own.get(), base.own.get()), "the largest was copied");
+        }
+        for (name, value) in [(7, Some(3)), (100, Some(0)), (600, Some(2)), (601, Some(1)), (950, Some(0))] {
+            assert_eq!(get(current, name), value);
+        }
+        assert_eq!(get(current, 2099), Some(3));
+        assert_eq!(get(current, 2100), None);
+        assert_eq!(current.joined().len(), 1100);
     }
 
     #[test]

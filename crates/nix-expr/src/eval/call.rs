@@ -332,18 +332,28 @@ impl<'a> Evaluator<'a> {
             variables[0].set(argument);
         }
         let variables = &variables[offset..];
+        // Both are sorted: a set of about as many attributes as are wanted is gone through once.
+        let mut listed = given.single_layer().filter(|attrs| attrs.len() < 4 * formals.list.len());
+        let mut find = |name: Symbol| match &mut listed {
+            None => given.get(name),
+            Some(attrs) => {
+                while let Some((first, behind)) = attrs.split_first()
+                    && first.name < name
+                {
+                    *attrs = behind;
+                }
+                attrs.first().filter(|first| first.name == name)
+            }
+        };
         let mut taken = 0;
-        let mut defaults = 0;
         for (formal, variable) in formals.list.iter().zip(variables) {
-            match (given.get(formal.name), formal.default) {
+            match (find(formal.name), formal.default) {
                 (Some(attr), _) => {
                     variable.set(attr.value);
                     taken += 1;
                 }
-                (None, Some(_)) => {
-                    variable.set(self.slot(Value::Blackhole));
-                    defaults += 1;
-                }
+                // Those in front of this one, whose slots it may share, have theirs already.
+                (None, Some(default)) => variable.set(self.delay(default, environment)?),
                 (None, None) => {
                     let message = format!(
                         "function {} called without required argument '{}'",
@@ -356,17 +366,15 @@ impl<'a> Evaluator<'a> {
                 }
             }
         }
-        if !formals.ellipsis && given.len() != taken {
-            return self.unexpected_argument(lambda, formals, given, position);
-        }
-        if defaults > 0 {
-            for (formal, variable) in formals.list.iter().zip(variables) {
-                if let (None, Some(default)) = (given.get(formal.name), formal.default) {
-                    match default {
-                        crate::ir::Lazy::Delayed(id) => variable.get().set(Value::Thunk(id, environment)),
-                        other => variable.set(self.delay(other, environment)?),
-                    }
-                }
+        if !formals.ellipsis {
+            let is_formal =
+                |name: Symbol| formals.list.binary_search_by_key(&name, |formal| formal.name).is_ok();
+            let none_left = match given.single_layer() {
+                Some(attrs) => attrs.len() == taken,
+                None => given.all_names(is_formal),
+            };
+            if !none_left {
+                return self.unexpected_argument(lambda, formals, given, position);
             }
         }
         Ok(environment)
