@@ -120,11 +120,9 @@ impl<'a> SymbolTable<'a> {
         self.names.borrow()[symbol.0 as usize]
     }
 
-    /// Compares the names of two symbols, bytewise: the order of the language.
-    pub fn compare(&self, a: Symbol, b: Symbol) -> std::cmp::Ordering {
-        let prefixes = self.prefixes.borrow();
-        let prefix = |symbol: Symbol| prefixes[symbol.0 as usize];
-        prefix(a).cmp(&prefix(b)).then_with(|| self.name(a).cmp(self.name(b)))
+    /// The first eight bytes of a symbol's name as a number that sorts as they do.
+    pub(crate) fn prefix(&self, symbol: Symbol) -> u64 {
+        self.prefixes.borrow()[symbol.0 as usize]
     }
 
     /// How many symbols exist.

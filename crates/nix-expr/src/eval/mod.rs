@@ -21,6 +21,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
 
 use bumpalo::Bump;
+use nix_store::StorePath;
 use rustc_hash::FxHashMap;
 
 use crate::attrs::{Attr, Attrs};
@@ -71,6 +72,9 @@ pub struct Evaluator<'a> {
     resolved: RefCell<FxHashMap<&'a [u8], &'a [u8]>>,
     copied: RefCell<FxHashMap<&'a [u8], &'a NixString<'a>>>,
     pub(crate) derivations: RefCell<Derivations>,
+    /// The derivations that were finished, with the sets of their paths, by a hash of what they were declared as.
+    pub(crate) finished: RefCell<FxHashMap<u64, Vec<(StorePath, Value<'a>)>>>,
+    context_paths: RefCell<FxHashMap<&'a str, StorePath>>,
     /// An error of a filter function, on its way through [`EvalIo::add_path`].
     pub(crate) filter_failure: RefCell<Option<Error>>,
     pub(crate) regexes: RefCell<crate::builtins::RegexCache<'a>>,
@@ -115,6 +119,8 @@ impl<'a> Evaluator<'a> {
             resolved: RefCell::default(),
             copied: RefCell::default(),
             derivations: RefCell::default(),
+            finished: RefCell::default(),
+            context_paths: RefCell::default(),
             filter_failure: RefCell::default(),
             regexes: RefCell::default(),
             search_path: RefCell::default(),
@@ -504,8 +510,12 @@ impl<'a> Evaluator<'a> {
 
     /// Attributes in the order of their names, which is the order of the language.
     pub(crate) fn by_name(&self, attrs: &'a Attrs<'a>) -> Vec<Attr<'a>> {
-        let mut sorted = attrs.joined().into_owned();
-        sorted.sort_unstable_by(|a, b| self.symbols.compare(a.name, b.name));
-        sorted
+        // The beginnings of the names, which nearly always decide, are looked up once.
+        let with_prefix = |attr: &Attr<'a>| (self.symbols.prefix(attr.name), *attr);
+        let mut sorted: Vec<(u64, Attr<'a>)> = attrs.joined().iter().map(with_prefix).collect();
+        sorted.sort_unstable_by(|(prefix, a), (other, b)| {
+            prefix.cmp(other).then_with(|| self.symbols.name(a.name).cmp(self.symbols.name(b.name)))
+        });
+        sorted.into_iter().map(|(_, attr)| attr).collect()
     }
 }

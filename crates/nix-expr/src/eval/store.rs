@@ -15,6 +15,16 @@ impl<'a> Evaluator<'a> {
         self.arena.alloc_str(&self.io.store_dir().display(path))
     }
 
+    /// As [`Self::parse_store_path`], for the path of a context: the same ones come again and again.
+    pub(crate) fn context_path(&self, text: &'a str, position: Position) -> Result<StorePath, Error> {
+        if let Some(path) = self.context_paths.borrow().get(text) {
+            return Ok(path.clone());
+        }
+        let path = self.parse_store_path(text.as_bytes(), position)?;
+        self.context_paths.borrow_mut().insert(text, path.clone());
+        Ok(path)
+    }
+
     /// The store path that a printed path is; an error if it is none.
     pub(crate) fn parse_store_path(&self, text: &[u8], position: Position) -> Result<StorePath, Error> {
         self.io.store_dir().parse(text).or_else(|error| self.store_error(position, &error))

@@ -1,19 +1,17 @@
 //! Derivations.
 
+mod finish;
+
 use std::cell::Cell;
 use std::collections::BTreeMap;
 
-use nix_store::{
-    ContentAddressMethod, Derivation, DerivationOutput, HashAlgorithm, References, StorePath,
-    output_placeholder,
-};
+use nix_store::{ContentAddressMethod, Derivation, DerivationOutput, HashAlgorithm, output_placeholder};
 
 use super::attrsets::GET_ATTR;
-use super::{Builtin, files, hashes, to_json};
+use super::{Builtin, hashes, to_json};
 use crate::attrs::{Attr, Attrs};
 use crate::error::{Error, ErrorKind, FrameText};
-use crate::eval::{Coercion, Evaluated, Evaluator, os_path};
-use crate::io::IoError;
+use crate::eval::{Coercion, Evaluated, Evaluator};
 use crate::position::Position;
 use crate::settings::Feature;
 use crate::string::{ContextElement, ContextId};
@@ -182,7 +180,7 @@ fn make<'a>(e: &Evaluator<'a>, attrs: &'a Attrs<'a>, name: &str, at: Position) -
     if let Some(json) = &declared.json {
         drv.env.insert(b"__json".to_vec(), join_json(e, json, at)?);
     }
-    add_inputs(e, &mut drv, context, at)?;
+    finish::add_inputs(e, &mut drv, context, at)?;
     if drv.builder.is_empty() {
         return e.fail(ErrorKind::MissingAttribute, at, "required attribute 'builder' missing");
     }
@@ -193,8 +191,8 @@ fn make<'a>(e: &Evaluator<'a>, attrs: &'a Attrs<'a>, name: &str, at: Position) -
         let message = "derivation names are not allowed to end in '.drv'";
         return e.fail(ErrorKind::Value, at, message);
     }
-    set_outputs(e, &mut drv, declared, at)?;
-    register(e, drv, at)
+    finish::declare_outputs(e, &mut drv, declared, at)?;
+    finish::finish(e, drv, at)
 }
 
 /// Something that only an experimental feature allows.
@@ -350,117 +348,6 @@ fn join_json<'a>(
     Ok(out)
 }
 
-/// All that the strings of a derivation depend on becomes its inputs.
-fn add_inputs<'a>(
-    e: &Evaluator<'a>,
-    drv: &mut Derivation,
-    context: ContextId,
-    at: Position,
-) -> Result<(), Error> {
-    for element in e.contexts.elements(context) {
-        match element {
-            ContextElement::Path(path) => {
-                drv.input_srcs.insert(e.parse_store_path(path.as_bytes(), at)?);
-            }
-            ContextElement::Output { derivation, output } => {
-                let path = e.parse_store_path(derivation.as_bytes(), at)?;
-                drv.input_drvs.entry(path).or_default().insert(output.to_owned());
-            }
-            ContextElement::DerivationDeep(path) => {
-                let root = e.parse_store_path(path.as_bytes(), at)?;
-                let derivations = e.derivations.borrow();
-                for path in derivations.closure(&root) {
-                    if let Some(derivation) = derivations.get(&path) {
-                        let outputs = derivation.outputs.keys().cloned();
-                        drv.input_drvs.entry(path.clone()).or_default().extend(outputs);
-                    }
-                    drv.input_srcs.insert(path);
-                }
-            }
-        }
-    }
-    Ok(())
-}
-
-fn set_outputs<'a>(
-    e: &Evaluator<'a>,
-    drv: &mut Derivation,
-    declared: Declared,
-    at: Position,
-) -> Result<(), Error> {
-    let store = e.io.store_dir();
-    if let Some(hash) = declared.hash {
-        if declared.outputs != ["out"] {
-            return e.fail(
-                ErrorKind::Value,
-                at,
-                "multiple outputs are not supported in fixed-output derivations",
-            );
-        }
-        let hash = files::parse_hash(e, &hash, declared.hash_algorithm, at)?;
-        let method = declared.method.unwrap_or(ContentAddressMethod::Flat);
-        let path = store
-            .make_fixed_output_path(&drv.name, method, &hash, References::default())
-            .or_else(|error| e.store_error(at, &error))?;
-        drv.env.insert(b"out".to_vec(), store.display(&path).into_bytes());
-        drv.outputs.insert("out".to_owned(), DerivationOutput::Fixed { path, method, hash });
-        return Ok(());
-    }
-    if declared.content_addressed {
-        return e.fail(
-            ErrorKind::Unsupported,
-            at,
-            "derivations whose output paths depend on what is built (`__contentAddressed`) are not supported",
-        );
-    }
-    for output in declared.outputs {
-        drv.env.insert(output.clone().into_bytes(), Vec::new());
-        drv.outputs.insert(output, DerivationOutput::Deferred);
-    }
-    let derivations = e.derivations.borrow();
-    let hash = drv
-        .hash_modulo_masked(store, &derivations.memo, &mut |path| load(e, &derivations, path))
-        .or_else(|error| e.io_error(at, error))?;
-    drv.assign_output_paths(store, &hash).or_else(|error| e.store_error(at, &error))
-}
-
-/// A derivation that is an input: computed here, or of a store that holds its file.
-fn load<'a>(
-    e: &Evaluator<'a>,
-    derivations: &crate::context::Derivations,
-    path: &StorePath,
-) -> Result<Derivation, IoError> {
-    if let Some(derivation) = derivations.get(path) {
-        return Ok(derivation.clone());
-    }
-    let text = e.io.store_dir().display(path);
-    let bytes = e.io.read_file(os_path(text.as_bytes()))?;
-    Ok(Derivation::parse(e.io.store_dir(), path.derivation_name().unwrap_or_default(), &bytes)?)
-}
-
-/// Takes a finished derivation into the graph, and makes the set of its paths.
-fn register<'a>(e: &Evaluator<'a>, drv: Derivation, at: Position) -> Evaluated<'a> {
-    let store = e.io.store_dir();
-    let (path, _) = drv.path_and_text(store).or_else(|error| e.store_error(at, &error))?;
-    let derivation = e.store_path_text(&path);
-    let deep = e.contexts.single(ContextElement::DerivationDeep(derivation));
-    let mut values = vec![(known::DRV_PATH, e.string_in_arena(derivation.as_bytes(), deep))];
-    for (output, declared) in &drv.outputs {
-        let context = e.contexts.single(ContextElement::Output { derivation, output });
-        let text = declared.path().map(|path| store.display(path)).unwrap_or_default();
-        values.push((e.symbols.intern(output.as_bytes()), e.string_with(text.as_bytes(), context)));
-    }
-    let mut derivations = e.derivations.borrow_mut();
-    if derivations.memo.get(&path).is_none() {
-        let hash = drv
-            .hash_modulo(store, &derivations.memo, &mut |path| load(e, &derivations, path))
-            .or_else(|error| e.io_error(at, error))?;
-        derivations.memo.insert(path.clone(), hash);
-    }
-    derivations.graph.entry(path).or_insert(drv);
-    Ok(e.attrs_of(&values))
-}
-
 /// `import` of a `.drv` file: the derivation as a set.
 pub(super) fn imported<'a>(e: &Evaluator<'a>, path: &[u8], at: Position) -> Result<Option<Value<'a>>, Error> {
     let Ok(store_path) = e.io.store_dir().parse(path) else { return Ok(None) };
@@ -469,7 +356,7 @@ pub(super) fn imported<'a>(e: &Evaluator<'a>, path: &[u8], at: Position) -> Resu
     }
     let drv = {
         let derivations = e.derivations.borrow();
-        load(e, &derivations, &store_path).or_else(|error| e.io_error(at, error))?
+        finish::load(e, &derivations, &store_path).or_else(|error| e.io_error(at, error))?
     };
     let derivation = e.store_path_text(&store_path);
     let deep = e.contexts.single(ContextElement::DerivationDeep(derivation));
@@ -496,7 +383,7 @@ fn output_of<'a>(e: &Evaluator<'a>, args: Arguments<'_, 'a>, at: Position) -> Ev
     let output = String::from_utf8_lossy(e.force_plain(args[1], at)?);
     let path = e.parse_store_path(drv.bytes, at)?;
     let derivations = e.derivations.borrow();
-    let loaded = load(e, &derivations, &path).or_else(|error| e.io_error(at, error))?;
+    let loaded = finish::load(e, &derivations, &path).or_else(|error| e.io_error(at, error))?;
     let Some(found) = loaded.outputs.get(&*output).and_then(DerivationOutput::path) else {
         let message = format!("derivation '{}' has no output '{output}'", e.io.store_dir().display(&path));
         return e.fail(ErrorKind::Value, at, message);
