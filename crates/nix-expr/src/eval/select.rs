@@ -129,10 +129,7 @@ impl<'a> Evaluator<'a> {
     #[cold]
     fn while_selecting(&self, mut error: Error, name: Symbol, position: Position) -> Error {
         let name = String::from_utf8_lossy(self.symbols.name(name)).into_owned();
-        error.frame(
-            position,
-            FrameText::Owned(format!("while selecting the attribute '{name}'")),
-        );
+        error.frame(position, FrameText::Owned(format!("while selecting the attribute '{name}'")));
         error
     }
 

@@ -178,11 +178,7 @@ pub(super) fn load<'a>(
 }
 
 /// Takes a derivation that has all its paths into the graph, and makes the set of them.
-fn register<'a>(
-    e: &Evaluator<'a>,
-    drv: Derivation,
-    at: Position,
-) -> Result<(StorePath, Value<'a>), Error> {
+fn register<'a>(e: &Evaluator<'a>, drv: Derivation, at: Position) -> Result<(StorePath, Value<'a>), Error> {
     let store = e.io.store_dir();
     let (path, _) = drv.path_and_text(store).or_else(|error| e.store_error(at, &error))?;
     let derivation = e.store_path_text(&path);

@@ -4,25 +4,23 @@
 //! the first three is a (level, slot) pair; one that is bound nowhere is an error unless a `with` is around it.
 //! Lookup costs one step however deep scopes nest: for every symbol there is the place where it is bound.
 
+mod functions;
+mod sets;
+
 use std::cell::Cell;
 
 use bumpalo::Bump;
 use bumpalo::collections::Vec;
 use rustc_hash::FxHashMap;
 
-use crate::ir::{
-    self, BinaryOperator, CodeId, Expr, FarVariable, LambdaId, Lazy, Name, NearVariable, Parameters, Scope,
-};
+use crate::ir::{self, BinaryOperator, CodeId, Expr, FarVariable, LambdaId, Lazy, Name, NearVariable};
 use crate::position::Position;
 use crate::stack::StackLimit;
 use crate::string::{ContextId, NixString};
 use crate::symbol::{Symbol, SymbolTable, known};
 use crate::syntax::SyntaxError;
-use crate::syntax::ast::{self, Ast, AttrName, AttrSet, AttrValue, Binary, Operator, SetId, Tree};
+use crate::syntax::ast::{Ast, AttrName, Binary, Operator, Tree};
 use crate::value::{List, PathValue, Value};
-
-/// Functions of more parameters are several functions.
-const PARAMETERS_MOST: usize = 8;
 
 /// Where a name is bound.
 #[derive(Clone, Copy)]
@@ -430,124 +428,5 @@ impl<'t, 'a> Pass<'_, 't, 'a> {
         let function = self.variable(name, position)?;
         let arguments = self.slice([left, right], Self::lazy)?;
         Ok(Expr::Call(self.alloc(ir::Call { position, function, arguments })))
-    }
-
-    fn lambda(&mut self, lambda: &'t crate::syntax::ast::Lambda<'t>) -> Result<Expr<'a>> {
-        let (parameters, body) = match &lambda.formals {
-            Some(formals) => self.formals(lambda, formals)?,
-            None => self.chain(lambda)?,
-        };
-        let number = self.code.lambdas.len();
-        let (position, name) = (lambda.position, lambda.name.get());
-        self.code.lambdas.push(self.resolver.arena.alloc(ir::Lambda { position, name, parameters, body }));
-        Ok(Expr::Lambda(number))
-    }
-
-    /// `x: y: …`
-    fn chain(&mut self, first: &'t ast::Lambda<'t>) -> Result<(Parameters<'a>, Expr<'a>)> {
-        let mut names = Vec::new_in(self.scratch);
-        names.extend(first.argument.map(|name| (name, first.position)));
-        let mut body = first.body;
-        while let Ast::Lambda(ast::Lambda {
-            argument: Some(name), formals: None, position, body: next, ..
-        }) = body
-            && names.len() < PARAMETERS_MOST
-            && names.iter().all(|(known, _)| known != name)
-        {
-            names.push((*name, *position));
-            body = next;
-        }
-        let body = self.scoped(names.iter().map(|(name, _)| *name), |pass| pass.expression(body))?;
-        Ok((Parameters::Names(self.resolver.arena.alloc_slice_copy(&names)), body))
-    }
-
-    /// `{ … }: …`
-    fn formals(
-        &mut self,
-        lambda: &'t ast::Lambda<'t>,
-        formals: &'t ast::Formals<'t>,
-    ) -> Result<(Parameters<'a>, Expr<'a>)> {
-        let mut sorted = Vec::with_capacity_in(formals.list.len(), self.scratch);
-        sorted.extend(formals.list);
-        sorted.sort_unstable_by_key(|formal| formal.name);
-        let names = lambda.argument.into_iter().chain(sorted.iter().map(|formal| formal.name));
-        let (list, body) = self.scoped(names, |pass| {
-            let offset = usize::from(lambda.argument.is_some());
-            let list = pass.slice(sorted.iter().enumerate(), |pass, (place, formal)| {
-                let default = formal.default.map(|default| pass.lazy_binding(default, offset + place));
-                Ok(ir::Formal { name: formal.name, position: formal.position, default: default.transpose()? })
-            })?;
-            Ok((list, pass.expression(lambda.body)?))
-        })?;
-        let formals = ir::Formals { list, ellipsis: formals.ellipsis };
-        Ok((Parameters::Set { argument: lambda.argument, formals }, body))
-    }
-
-    fn let_in(&mut self, set: SetId, body: &'t Ast<'t>) -> Result<Expr<'a>> {
-        let (bindings, body) = self.bindings(self.tree.set(set), true, |pass| pass.expression(body))?;
-        Ok(Expr::Let(self.alloc(ir::Let { bindings, body })))
-    }
-
-    fn attributes<T>(
-        &mut self,
-        set: &'t AttrSet<'t>,
-        inside: impl FnOnce(&mut Self) -> Result<T>,
-    ) -> Result<(ir::Attributes<'a>, T)> {
-        self.bindings(set, set.recursive, inside)
-    }
-
-    /// Lowers a set, and runs `inside` where its names are visible if it is recursive.
-    fn bindings<T>(
-        &mut self,
-        set: &'t AttrSet<'t>,
-        recursive: bool,
-        inside: impl FnOnce(&mut Self) -> Result<T>,
-    ) -> Result<(ir::Attributes<'a>, T)> {
-        let mut attrs = Vec::with_capacity_in(set.attrs.len(), self.scratch);
-        attrs.extend_from_slice(&set.attrs);
-        attrs.sort_unstable_by_key(|attr| attr.name);
-        // `inherit name;` means the name outside, so it is resolved before the set's own names are bound.
-        let mut outer = Vec::new_in(self.scratch);
-        for attr in attrs.iter().filter(|attr| matches!(attr.value, AttrValue::Inherited)) {
-            let variable = self.variable(attr.name, attr.position)?;
-            outer.push(self.delay(variable));
-        }
-        let lower = |pass: &mut Self| {
-            let mut outer = outer.into_iter();
-            let sources = pass.slice(&set.sources, |pass, source| pass.lazy(source))?;
-            // `__overrides` may replace any slot later.
-            let overridden = attrs.iter().any(|attr| attr.name == known::OVERRIDES);
-            let attributes = pass.slice(attrs.iter().enumerate(), |pass, (place, attr)| {
-                let shared = if overridden { 0 } else { place };
-                let (value, scope) = match attr.value {
-                    AttrValue::Plain(ast) if recursive => (pass.lazy_binding(ast, shared)?, Scope::Own),
-                    AttrValue::Plain(ast) => (pass.lazy(ast)?, Scope::Own),
-                    AttrValue::Inherited => match outer.next() {
-                        Some(value) => (value, Scope::Outer),
-                        None => return undefined(attr.name, attr.position, std::vec::Vec::new()),
-                    },
-                    AttrValue::From(slot) => {
-                        let (name, position) = (attr.name, attr.position);
-                        let expr = Expr::FromSource(pass.alloc(ir::FromSource { slot, name, position }));
-                        (pass.delay(expr), Scope::Sources)
-                    }
-                };
-                Ok(ir::Attribute { name: attr.name, position: attr.position, value, scope })
-            })?;
-            let dynamic = pass.slice(&set.dynamic, |pass, attr| {
-                let name = pass.expression(attr.name)?;
-                Ok(ir::DynamicAttribute { name, position: attr.position, value: pass.lazy(attr.value)? })
-            })?;
-            let inner = inside(pass)?;
-            Ok((sources, attributes, dynamic, inner))
-        };
-        let (sources, attributes, dynamic, inner) =
-            if recursive { self.scoped(attrs.iter().map(|attr| attr.name), lower)? } else { lower(self)? };
-        let overrides = recursive
-            .then(|| attributes.iter().position(|attr| attr.name == known::OVERRIDES))
-            .flatten()
-            .map(|place| place as u32);
-        let attributes = ir::Attributes { recursive, attributes, dynamic, sources, overrides };
-        Ok((attributes, inner))
     }
 }
