@@ -131,24 +131,8 @@ fn a_card_has_what_a_board_looks_for() {
     }
 }
 
-/// Through U-Boot and its menu, and on a disk that is larger than the image.
-#[test]
-fn a_card_boots_and_grows() {
-    let fleet = Fleet::sd_card();
-    let _turn = ONE_MACHINE.lock().unwrap_or_else(PoisonError::into_inner);
-    let mut machine = Machine::start(&fleet, "card");
-    machine.assert_healthy();
-    assert_eq!(machine.run("uname -m"), "aarch64");
-    assert!(machine.fails("test -d /sys/firmware/efi"), "the card was not started by U-Boot");
-    assert_has_grown(&machine);
-    assert_eq!(machine.run("su nixos -c 'sudo -n id -u'"), "0");
-    machine.assert_password_is_refused();
-    machine.power_off();
-}
-
 /// Through U-Boot and its menu, on a disk that is larger than the image, and with a network of its own.
 #[test]
-#[ignore = "so far it has not been seen to pass"]
 fn a_card_boots_grows_and_joins_its_network() {
     let fleet = Fleet::board();
     let place = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
@@ -174,7 +158,7 @@ fn a_card_boots_grows_and_joins_its_network() {
     machine.assert_password_is_refused();
     assert_eq!(machine.run("cat /srv/note"), "populated", "what the fleet's commands put there");
     wireless::assert_joins(&machine);
-    machine.stop();
+    machine.power_off();
 }
 
 #[test]
