@@ -40,10 +40,17 @@ pub fn check_file_systems(image: &Path) {
     run(Command::new("e2fsck").arg("-fn").arg(root));
 }
 
-/// Brings the root file system of a machine that was switched off to where its journal leads, as its next start would.
-pub fn replay_journal(image: &Path) {
-    let root = format!("{}?offset={}", image.display(), partitions(image)[1].start);
-    run(Command::new("e2fsck").args(["-y", "-E", "journal_only"]).arg(root));
+/// `fsck` of the root file system of a machine that lost its power must find nothing once its journal was followed, as its
+/// next start does.
+pub fn check_after_power_loss(image: &Path, place: &Path) {
+    let root = place.join("root");
+    let Partition { start, size } = partitions(image).remove(1);
+    let mut copy = Command::new("dd");
+    copy.args(["bs=1M", "conv=sparse", "iflag=skip_bytes,count_bytes", "status=none"]);
+    copy.arg(format!("if={}", image.display())).arg(format!("of={}", root.display()));
+    run(copy.arg(format!("skip={start}")).arg(format!("count={size}")));
+    run(Command::new("e2fsck").args(["-y", "-E", "journal_only"]).arg(&root));
+    run(Command::new("e2fsck").arg("-fn").arg(&root));
 }
 
 /// The names in the root directory of the first file system, in the short form that a boot ROM looks for.

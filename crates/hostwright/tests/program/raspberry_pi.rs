@@ -82,8 +82,7 @@ fn a_flashed_card_starts_a_raspberry_pi_3() {
     assert_ne!(tried["booted"], first["booted"]);
     assert_eq!((&confirmed["booted"], &confirmed["default"]), (&tried["booted"], &tried["booted"]));
     assert_eq!(confirmed["trial"], Value::Null);
-    image::replay_journal(&card);
-    image::check_file_systems(&card);
+    image::check_after_power_loss(&card, place.path());
 }
 
 /// The kernel's log as it came over a serial port, up to the line of the last step.
