@@ -47,12 +47,14 @@ pub fn parser(bytes: &[u8]) {
 fn accepted_by_another_parser(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     // It knows ASCII white space only as Nix does, but is stricter about what may stand in paths and URIs, about floats
-    // without a digit before the dot, about numbers that do not fit, about `or` as a name, and about `!` after a minus.
+    // without a digit before the dot, about numbers that do not fit, about `or` as a name, and about `!` after an
+    // operator that binds tighter.
     let plain = text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ' || byte == b'\n');
     let narrower = ["/", "or", ":", "~", "<", "let", "''", "\\"];
-    let after_minus = text.replace([' ', '\n'], "").contains("-!");
+    let joined = text.replace([' ', '\n'], "");
+    let not_after_operator = ["-!", "+!", "*!"].iter().any(|part| joined.contains(part));
     if !plain
-        || after_minus
+        || not_after_operator
         || narrower.iter().any(|part| text.contains(part))
         || text.bytes().any(|byte| byte == b'.')
     {
