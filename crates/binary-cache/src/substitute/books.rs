@@ -12,6 +12,7 @@ use tokio::runtime::Handle;
 
 use super::Substituted;
 use super::fetch::{Content, Limits, fetch};
+use super::message::Message;
 use super::unpacking::{Unpack, unpack_one};
 use super::window::{Held, Window, lock};
 use crate::caches::{Asked, Available, Shared};
@@ -37,22 +38,6 @@ impl Job {
     pub(super) fn path(&self) -> &StorePath {
         &self.available.narinfo.info.path
     }
-}
-
-/// What the keeper of the books is told; the number is that of the path in the order.
-pub(super) enum Message {
-    /// The path's lock is taken.
-    Begun(usize),
-    /// Somebody else made the path.
-    Valid(usize),
-    /// The path's archive can be read.
-    Arrived(usize, Result<Content>),
-    /// The path's files are in their place.
-    Restored(usize, Result<Box<ValidPathInfo>>),
-    /// Another cache has it, or none.
-    Elsewhere(usize, Option<Box<Available>>),
-    /// A lock cannot be taken.
-    Stuck(Error),
 }
 
 /// What is known of all paths.

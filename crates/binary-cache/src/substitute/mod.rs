@@ -7,6 +7,7 @@
 
 mod books;
 mod fetch;
+mod message;
 mod order;
 mod restore;
 mod unpacking;

@@ -5,8 +5,8 @@ use std::sync::mpsc::{Receiver, Sender};
 
 use nix_store::LocalStore;
 
-use super::books::Message;
 use super::fetch::Content;
+use super::message::Message;
 use super::restore::restore;
 use super::window::{Held, lock};
 use crate::caches::{Available, Shared};

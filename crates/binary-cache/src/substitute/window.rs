@@ -7,7 +7,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use nix_store::local::{Begin, Unfinished};
 use nix_store::{LocalStore, StorePath};
 
-use super::books::Message;
+use super::message::Message;
 
 /// Paths that are begun and not registered yet. Each has a lock, which is an open file; processes may have 1024.
 const WINDOW: usize = 400;
