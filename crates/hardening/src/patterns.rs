@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use nix_expr::EvalError;
+use nix_expr::{ErrorKind, EvalError};
 
 use crate::evaluation::bounded;
 use crate::input::Input;
@@ -69,8 +69,11 @@ fn generated(bytes: &[u8]) {
     let theirs = regex::Regex::new(&format!("(?s)\\A(?:{written})\\z"));
     match (ours(&written, &text), theirs) {
         (Ok(ours), Ok(theirs)) => assert_eq!(ours, theirs.is_match(&text), "{written:?} on {text:?}"),
-        // Too much work for either engine is an error that it may have.
-        (Err(error), Ok(_)) => assert!(error.message.contains("too"), "{written:?}: {error}"),
+        // Too much work for either engine is an error that it may have; on a busy machine ours runs out of time before.
+        (Err(error), Ok(_)) => assert!(
+            error.kind == ErrorKind::Interrupted || error.message.contains("too"),
+            "{written:?}: {error}"
+        ),
         (_, Err(error)) => assert!(error.to_string().contains("exceeds"), "{written:?}: {error}"),
     }
 }
