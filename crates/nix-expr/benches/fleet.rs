@@ -18,7 +18,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use measure::{Usage, measure, median};
-use nix_expr::{ArenaPool, FileSystemIo, Settings, evaluate_in};
+use nix_expr::{EvaluationPool, FileSystemIo, FileSystemOptions, Settings, evaluate_in};
 
 const ROUNDS: usize = 3;
 
@@ -38,7 +38,7 @@ fn main() {
 /// The values of all files; `threads` are evaluated at once.
 fn hosts(threads: usize, files: &[PathBuf]) -> Vec<String> {
     let next = AtomicUsize::new(0);
-    let arenas = ArenaPool::default();
+    let pool = EvaluationPool::default();
     let mut found: Vec<(usize, String)> = std::thread::scope(|scope| {
         let workers: Vec<_> = (0..threads)
             .map(|_| {
@@ -47,7 +47,7 @@ fn hosts(threads: usize, files: &[PathBuf]) -> Vec<String> {
                     while let index = next.fetch_add(1, Ordering::Relaxed)
                         && let Some(file) = files.get(index)
                     {
-                        found.push((index, host(&arenas, file)));
+                        found.push((index, host(&pool, file)));
                     }
                     found
                 })
@@ -59,8 +59,9 @@ fn hosts(threads: usize, files: &[PathBuf]) -> Vec<String> {
     found.into_iter().map(|(_, text)| text).collect()
 }
 
-fn host(arenas: &ArenaPool, file: &Path) -> String {
-    let text = evaluate_in(arenas, &Settings::default(), &FileSystemIo::default(), |session| {
+fn host(pool: &EvaluationPool, file: &Path) -> String {
+    let io = FileSystemIo::new(FileSystemOptions { memory: pool.files(), ..FileSystemOptions::default() });
+    let text = evaluate_in(pool, &Settings::default(), &io, |session| {
         let value = session.evaluate_file(file)?;
         Ok(session.to_text(value)?.text)
     });

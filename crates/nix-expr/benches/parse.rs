@@ -74,8 +74,7 @@ fn compare(sources: &[Source]) {
 }
 
 fn parse_all(sources: &[Source]) -> bool {
-    let names = Bump::new();
-    let symbols = SymbolTable::new(&names);
+    let symbols = SymbolTable::new();
     let mut scratch = Bump::new();
     let mut whole = true;
     for source in sources {

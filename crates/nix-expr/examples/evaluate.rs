@@ -87,7 +87,7 @@ fn run(session: &Session<'_>, arguments: &Arguments) -> Result<String, EvalError
         session.print(value)?
     };
     if arguments.stats {
-        eprintln!("arena {} MB, {} files", session.memory() >> 20, session.files_read().len());
+        eprintln!("arena {} MB", session.memory() >> 20);
     }
     Ok(out)
 }

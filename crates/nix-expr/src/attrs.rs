@@ -8,6 +8,7 @@ use std::cell::Cell;
 
 use bumpalo::Bump;
 
+use crate::hint::Hint;
 use crate::position::Position;
 use crate::symbol::Symbol;
 use crate::value::Slot;
@@ -83,7 +84,7 @@ impl<'a> Attrs<'a> {
 
     /// As [`Self::get`]. `place` is where the attribute may be, and is set to where it was found.
     #[inline]
-    pub fn get_near(&self, name: Symbol, place: &Cell<u32>) -> Option<&'a Attr<'a>> {
+    pub fn get_near(&self, name: Symbol, place: &Hint) -> Option<&'a Attr<'a>> {
         let own = self.own.get();
         if let Some(attr) = own.get(place.get() as usize)
             && attr.name == name

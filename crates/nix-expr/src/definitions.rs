@@ -6,7 +6,7 @@ use bumpalo::Bump;
 
 use crate::error::SourceLocation;
 use crate::file_system::FileSystemIo;
-use crate::position::{Origin, Position, SourceMap};
+use crate::position::{Origin, Position, SourceFile, SourceMap};
 use crate::stack::StackLimit;
 use crate::symbol::{Symbol, SymbolTable};
 use crate::syntax::ast::{Ast, AttrValue, SetId, Tree};
@@ -20,14 +20,17 @@ const STACK: usize = 1 << 20;
 /// evaluated, so what has a computed name is not found. `file` is the name for the places.
 pub fn find_definitions(text: &str, file: &Path, option: &[&str]) -> Vec<SourceLocation> {
     let arena = Bump::new();
-    let symbols = SymbolTable::new(&arena);
+    let symbols = SymbolTable::new();
     let scratch = Bump::new();
     let io = FileSystemIo::default();
-    let sources = SourceMap::new(&arena, &io);
-    let Some(base) = sources.add(Origin::Text("module"), text.as_bytes()) else { return Vec::new() };
+    let sources = SourceMap::new(&io);
+    let Some(source) = SourceFile::after(None, Origin::Text("module"), text.as_bytes(), &arena) else {
+        return Vec::new();
+    };
+    sources.follow(&[source]);
     let options = ParseOptions { base_directory: b"/", home: None, pipe_operators: true };
     let stack = StackLimit::with_remaining(STACK);
-    let Ok(tree) = parse(text.as_bytes(), base, options, &symbols, &scratch, stack) else {
+    let Ok(tree) = parse(text.as_bytes(), source.base(), options, &symbols, &scratch, stack) else {
         return Vec::new();
     };
     let wanted: Vec<Symbol> = option.iter().map(|part| symbols.intern(part.as_bytes())).collect();

@@ -209,7 +209,7 @@ impl std::error::Error for EvalError {}
 pub(crate) fn render(
     failure: &Failure,
     sources: &SourceMap<'_>,
-    symbols: &SymbolTable<'_>,
+    symbols: &SymbolTable,
     user_path: &dyn Fn(&[u8]) -> Vec<u8>,
 ) -> EvalError {
     let locate = |position: Position| -> Option<SourceLocation> {

@@ -135,8 +135,7 @@ impl<'a> Session<'a> {
 
 /// Whether a text is the beginning of an expression whose end is still to come.
 pub fn is_incomplete(text: &str) -> bool {
-    let arena = Bump::new();
-    let symbols = SymbolTable::new(&arena);
+    let symbols = SymbolTable::new();
     let scratch = Bump::new();
     let options = ParseOptions { base_directory: b"/", home: None, pipe_operators: true };
     // What is typed is nested little; what is pasted and is not is evaluated to its error.

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use nix_store::{Derivation, Hash, StoreDir, StorePath};
 
@@ -62,7 +63,7 @@ pub struct PathToAdd<'p, 'f> {
 }
 
 /// Derivations of an evaluation by the store path of their `.drv` file.
-pub type DerivationGraph = BTreeMap<StorePath, Derivation>;
+pub type DerivationGraph = BTreeMap<StorePath, Arc<Derivation>>;
 
 /// Something that must exist before evaluation can go on (import from derivation).
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,13 +1,12 @@
 //! The form of code that is evaluated: names are places, names of operators are looked up already.
 //!
-//! Everything here is immutable and lives in the arena of the evaluation.
+//! Everything here is immutable and lives in the arena of the code, longer than the evaluations that run it.
 
-use std::cell::Cell;
-
+use crate::hint::Hint;
 use crate::position::Position;
 use crate::string::NixString;
 use crate::symbol::Symbol;
-use crate::value::{PathValue, Slot};
+use crate::value::PathValue;
 
 /// The number of a delayed expression in [`crate::eval::Evaluator`]'s table. A thunk holds this number rather than a
 /// pointer, so that a thunk with its environment fits the 16 bytes of a value.
@@ -18,6 +17,31 @@ pub struct CodeId(pub(crate) u32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LambdaId(pub(crate) u32);
 
+/// Code by number: delayed expressions and functions.
+#[derive(Default)]
+pub(crate) struct CodeTable<'a> {
+    pub(crate) delayed: Vec<Expr<'a>>,
+    pub(crate) lambdas: Vec<&'a Lambda<'a>>,
+    /// How many [`Constant`]s there are.
+    pub(crate) constants: u32,
+}
+
+impl<'a> CodeTable<'a> {
+    /// The number of an expression that is new.
+    pub(crate) fn delay(&mut self, expr: Expr<'a>) -> CodeId {
+        let id = CodeId(self.delayed.len() as u32);
+        self.delayed.push(expr);
+        id
+    }
+
+    /// Takes over what was added to another table, of which this one is a beginning.
+    pub(crate) fn follow(&mut self, other: &CodeTable<'a>) {
+        self.delayed.extend_from_slice(&other.delayed[self.delayed.len()..]);
+        self.lambdas.extend_from_slice(&other.lambdas[self.lambdas.len()..]);
+        self.constants = other.constants;
+    }
+}
+
 /// An expression in a place where the language does not evaluate it yet: what has to be done there is known when the
 /// code is lowered.
 #[derive(Clone, Copy)]
@@ -26,12 +50,28 @@ pub enum Lazy<'a> {
     Local { level: u32, slot: u32 },
     /// A global.
     Global(u32),
-    /// A literal: all evaluations of it share one slot, as nothing tells two of them apart.
-    Constant(&'a Slot<'a>),
+    /// A literal: all its uses in an evaluation share one slot, as nothing tells two of them apart.
+    Constant(&'a Constant<'a>),
     /// A function, which costs nothing to evaluate.
     Function(LambdaId),
     /// All else becomes a thunk.
     Delayed(CodeId),
+}
+
+/// A literal, and its number in the evaluator's table of slots.
+pub struct Constant<'a> {
+    pub literal: Literal<'a>,
+    pub number: u32,
+}
+
+/// What needs no evaluation.
+#[derive(Clone, Copy)]
+pub enum Literal<'a> {
+    Int(i64),
+    Float(f64),
+    String(&'a NixString<'a>),
+    Path(&'a PathValue<'a>),
+    EmptyList,
 }
 
 /// An expression. What it holds is always one word, which makes it two that are passed in registers.
@@ -135,7 +175,7 @@ pub struct SelectOne<'a> {
     pub name_position: Position,
     /// Where the attribute was the last time: one place in the code sees the same set, or sets of one shape, again and
     /// again.
-    pub place: Cell<u32>,
+    pub place: Hint,
 }
 
 /// `target.a.b`, with computed names or with `or default`.

@@ -18,7 +18,6 @@
 //! every variable is a place; `eval` walks that, with `builtins` beside it. All that an evaluation makes lives in one
 //! arena which goes away with the [`Session`]. What it needs of the world it asks of an [`EvalIo`].
 
-mod arena;
 mod attrs;
 mod builtins;
 mod context;
@@ -28,10 +27,13 @@ mod error;
 mod eval;
 mod explore;
 mod file_system;
+mod hint;
 mod io;
 mod ir;
 mod observe;
+mod parse_cache;
 mod path;
+mod pool;
 mod position;
 mod print;
 mod regex;
@@ -47,18 +49,18 @@ mod value;
 
 pub mod syntax;
 
-pub use arena::ArenaPool;
 pub use builtins::{Documentation, NIX_VERSION, documentation};
 pub use definitions::find_definitions;
 pub use error::{ErrorKind, EvalError, EvalErrorReport, SourceLocation, TraceFrame};
 pub use explore::{FunctionDocumentation, Scope, is_incomplete};
-pub use file_system::{AddedContent, AddedPath, FileSystemIo, FileSystemOptions, SourceMapping};
+pub use file_system::{AddedContent, AddedPath, FileMemory, FileSystemIo, FileSystemOptions, SourceMapping};
 pub use io::{
     AddMethod, Confinement, DerivationGraph, EvalIo, Fetch, FetchAttribute, FetchRequest, Fetched,
     FetchedContent, FileType, FlakeExpression, IoError, PathFilter, PathToAdd, Realisation,
 };
 pub use observe::{Answer, Observer, Question};
-pub use position::{Location, Origin, Position, SourceMap};
+pub use pool::EvaluationPool;
+pub use position::Position;
 pub use session::{Dependency, Session, Text, ValueRef, evaluate, evaluate_in, show_parsed};
 pub use settings::{
     Feature, Features, Report, SearchPathEntry, Settings, current_system, parse_search_path,

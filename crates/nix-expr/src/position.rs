@@ -32,7 +32,7 @@ impl Position {
 }
 
 /// Where source text came from.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Origin<'a> {
     /// A file, by its absolute path.
     File(&'a [u8]),
@@ -41,8 +41,8 @@ pub enum Origin<'a> {
 }
 
 /// One source text.
-#[derive(Clone, Debug)]
-struct SourceFile<'a> {
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SourceFile<'a> {
     base: u32,
     length: u32,
     origin: Origin<'a>,
@@ -52,6 +52,42 @@ struct SourceFile<'a> {
     fingerprint: u64,
     /// The text, unless it can be read again.
     text: Option<&'a [u8]>,
+}
+
+impl<'a> SourceFile<'a> {
+    /// A text, whose positions come after those of `last`. `None` when 4 GiB of source have been read.
+    pub(crate) fn after(
+        last: Option<&SourceFile<'_>>,
+        origin: Origin<'a>,
+        text: &[u8],
+        arena: &'a Bump,
+    ) -> Option<Self> {
+        let base = last.map_or(1, |last| u64::from(last.base) + u64::from(last.length) + 1);
+        let base = u32::try_from(base + text.len() as u64 + 1).ok().map(|_| base as u32)?;
+        let mut lines = vec![0];
+        lines.extend(memchr::memchr_iter(b'\n', text).map(|end| end as u32 + 1));
+        Some(SourceFile {
+            base,
+            length: text.len() as u32,
+            lines: arena.alloc_slice_copy(&lines),
+            fingerprint: fingerprint(text),
+            text: match origin {
+                Origin::File(_) => None,
+                Origin::Text(_) => Some(arena.alloc_slice_copy(text)),
+            },
+            origin,
+        })
+    }
+
+    /// The position of its first byte.
+    pub(crate) fn base(&self) -> Position {
+        Position(self.base)
+    }
+
+    /// Whether this is a text's.
+    pub(crate) fn is_of(&self, text: &[u8]) -> bool {
+        text.len() == self.length as usize && fingerprint(text) == self.fingerprint
+    }
 }
 
 /// A position as people read it.
@@ -70,11 +106,8 @@ pub struct Location<'a> {
 /// All source texts of an evaluation. Of files only the places of their lines are kept: a NixOS system reads 20 MB of
 /// them, and hardly one is ever quoted.
 pub struct SourceMap<'a> {
-    arena: &'a Bump,
     io: &'a dyn EvalIo,
     files: RefCell<Vec<SourceFile<'a>>>,
-    /// Room for finding the lines of a text.
-    lines: RefCell<Vec<u32>>,
 }
 
 fn fingerprint(text: &[u8]) -> u64 {
@@ -85,36 +118,15 @@ fn fingerprint(text: &[u8]) -> u64 {
 
 impl<'a> SourceMap<'a> {
     /// A map without texts. `io` reads files again that are to be quoted.
-    pub fn new(arena: &'a Bump, io: &'a dyn EvalIo) -> Self {
-        SourceMap { arena, io, files: RefCell::default(), lines: RefCell::default() }
+    pub fn new(io: &'a dyn EvalIo) -> Self {
+        SourceMap { io, files: RefCell::default() }
     }
 
-    /// Registers a text and returns the position of its first byte, or `None` when 4 GiB of source have been read.
-    pub fn add(&self, origin: Origin<'a>, text: &[u8]) -> Option<Position> {
+    /// Takes over what was added to other texts, of which these are the first.
+    pub(crate) fn follow(&self, texts: &[SourceFile<'a>]) {
         let mut files = self.files.borrow_mut();
-        let base = files.last().map_or(1, |last| u64::from(last.base) + u64::from(last.length) + 1);
-        let base = u32::try_from(base + text.len() as u64 + 1).ok().map(|_| base as u32)?;
-        let mut lines = self.lines.borrow_mut();
-        lines.clear();
-        lines.push(0);
-        lines.extend(memchr::memchr_iter(b'\n', text).map(|end| end as u32 + 1));
-        files.push(SourceFile {
-            base,
-            length: text.len() as u32,
-            lines: self.arena.alloc_slice_copy(&lines),
-            fingerprint: fingerprint(text),
-            text: match origin {
-                Origin::File(_) => None,
-                Origin::Text(_) => Some(self.arena.alloc_slice_copy(text)),
-            },
-            origin,
-        });
-        Some(Position(base))
-    }
-
-    /// Where all texts came from, in the order of reading.
-    pub fn origins(&self) -> Vec<Origin<'a>> {
-        self.files.borrow().iter().map(|file| file.origin.clone()).collect()
+        let known = files.len();
+        files.extend_from_slice(&texts[known..]);
     }
 
     fn file(&self, position: Position) -> Option<SourceFile<'a>> {
@@ -123,7 +135,7 @@ impl<'a> SourceMap<'a> {
         }
         let files = self.files.borrow();
         let after = files.partition_point(|file| file.base <= position.0);
-        after.checked_sub(1).map(|index| files[index].clone())
+        after.checked_sub(1).map(|index| files[index])
     }
 
     /// Line and column of a position.
@@ -147,8 +159,7 @@ impl<'a> SourceMap<'a> {
             },
             (None, Origin::Text(_)) => return None,
         };
-        let same = text.len() == file.length as usize && fingerprint(&text) == file.fingerprint;
-        same.then(|| {
+        file.is_of(&text).then(|| {
             let offset = ((position.0 - file.base) as usize).min(text.len());
             (text, offset)
         })
@@ -177,9 +188,11 @@ mod tests {
         let path = path.to_str().unwrap().as_bytes();
         let arena = Bump::new();
         let io = FileSystemIo::new(FileSystemOptions::default());
-        let map = SourceMap::new(&arena, &io);
-        let first = map.add(Origin::Text("one"), b"ab\r\ncd").unwrap();
-        let second = map.add(Origin::File(path), b"xy\nz\n").unwrap();
+        let map = SourceMap::new(&io);
+        let first = SourceFile::after(None, Origin::Text("one"), b"ab\r\ncd", &arena).unwrap();
+        let second = SourceFile::after(Some(&first), Origin::File(path), b"xy\nz\n", &arena).unwrap();
+        map.follow(&[first, second]);
+        let (first, second) = (first.base(), second.base());
         let at = |position: Position| {
             let place = map.locate(position).unwrap();
             (place.origin, place.line, place.column)

@@ -8,14 +8,14 @@ use std::sync::{Mutex, PoisonError};
 
 use nix_store::StorePath;
 
-use crate::arena::ArenaPool;
 use crate::attrs::Attr;
 use crate::builtins::to_json;
 use crate::error::{Error, ErrorKind, EvalError, Failure, SourceLocation, render};
 use crate::eval::{Coercion, Evaluator, os_path};
 use crate::io::{DerivationGraph, EvalIo};
 use crate::ir::Parameters;
-use crate::position::{Origin, Position};
+use crate::pool::EvaluationPool;
+use crate::position::Position;
 use crate::settings::Settings;
 use crate::show::Display;
 use crate::stack::StackLimit;
@@ -36,15 +36,15 @@ pub fn evaluate<T: Send>(
     io: &(dyn EvalIo + Sync),
     body: impl for<'s, 'a> FnOnce(&'s Session<'a>) -> Result<T, EvalError> + Send,
 ) -> Result<T, EvalError> {
-    evaluate_in(&ArenaPool::default(), settings, io, body)
+    evaluate_in(&EvaluationPool::default(), settings, io, body)
 }
 
-/// As [`evaluate`], in memory of a pool: for many evaluations.
+/// As [`evaluate`], with what a pool keeps: for many evaluations.
 ///
 /// # Errors
 /// As [`evaluate`].
 pub fn evaluate_in<T: Send>(
-    arenas: &ArenaPool,
+    pool: &EvaluationPool,
     settings: &Settings,
     io: &(dyn EvalIo + Sync),
     body: impl for<'s, 'a> FnOnce(&'s Session<'a>) -> Result<T, EvalError> + Send,
@@ -54,7 +54,9 @@ pub fn evaluate_in<T: Send>(
     let run = |stack_size| {
         let body = body.lock().unwrap_or_else(PoisonError::into_inner).take()?;
         let stack = StackLimit::with_remaining(stack_size);
-        Some(arenas.with(|arena| body(&Session { evaluator: Evaluator::new(arena, settings, io, stack) })))
+        Some(pool.with(settings, io, |given, parser| {
+            body(&Session { evaluator: Evaluator::new(given, parser, stack) })
+        }))
     };
     let mut stack_size = settings.stack_size;
     loop {
@@ -137,7 +139,7 @@ type Outcome<T> = Result<T, EvalError>;
 impl<'a> Session<'a> {
     fn owned(&self, error: Error) -> EvalError {
         let user_path = |path: &[u8]| Evaluator::path_bytes(self.evaluator.io.user_path(os_path(path)));
-        render(&error, &self.evaluator.sources, &self.evaluator.symbols, &user_path)
+        render(&error, &self.evaluator.sources, self.evaluator.symbols, &user_path)
     }
 
     pub(crate) fn outcome<T>(&self, result: Result<T, Error>) -> Outcome<T> {
@@ -518,19 +520,6 @@ impl<'a> Session<'a> {
     /// The derivations that were computed so far. Nothing of them is in the store yet.
     pub fn derivations(&self) -> DerivationGraph {
         self.evaluator.derivations.borrow().graph.clone()
-    }
-
-    /// The files of code that were read so far, by the paths that the language knows.
-    pub fn files_read(&self) -> Vec<std::path::PathBuf> {
-        self.evaluator
-            .sources
-            .origins()
-            .into_iter()
-            .filter_map(|origin| match origin {
-                Origin::File(path) => Some(os_path(path).to_owned()),
-                Origin::Text(_) => None,
-            })
-            .collect()
     }
 
     /// Bytes that the evaluation holds.

@@ -3,28 +3,29 @@
 //! A string remembers the store paths that went into it. Most strings have no context and most contexts recur, so a
 //! context is a number of a hash-consed set, and unions are remembered.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 
 use bumpalo::Bump;
 use rustc_hash::FxHashMap;
 
+use crate::hint::Hint;
 use crate::symbol::Symbol;
 
 /// A byte string with its context. Strings of the language are bytes, not text, and hold no NUL.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct NixString<'a> {
     /// The bytes.
     pub bytes: &'a [u8],
     /// What the string depends on.
     pub context: ContextId,
-    /// The symbol of the bytes, or [`Symbol::UNKNOWN`] if it was not looked up yet.
-    pub(crate) symbol: Cell<Symbol>,
+    /// The number of the bytes' symbol, or of [`Symbol::UNKNOWN`] if it was not looked up yet.
+    pub(crate) symbol: Hint,
 }
 
 impl<'a> NixString<'a> {
     /// A string.
     pub fn new(bytes: &'a [u8], context: ContextId) -> Self {
-        NixString { bytes, context, symbol: Cell::new(Symbol::UNKNOWN) }
+        NixString { bytes, context, symbol: Hint::new(Symbol::UNKNOWN.0) }
     }
 }
 

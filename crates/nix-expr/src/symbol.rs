@@ -4,13 +4,12 @@
 //! distinct byte string becomes a [`Symbol`] once. Symbols compare by number; whatever is shown to the user, or whose
 //! order the language defines, is sorted by [`SymbolTable::name`].
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 
-use bumpalo::Bump;
+use elsa::FrozenVec;
 use rustc_hash::FxHashMap;
 
-use crate::string::{ContextId, NixString};
-use crate::value::{Slot, Value};
+use crate::string::NixString;
 
 /// An interned name. Numbers are handed out in order of first use and mean nothing outside their table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -21,26 +20,30 @@ impl Symbol {
     pub(crate) const UNKNOWN: Symbol = Symbol(u32::MAX);
 }
 
-/// The names seen in one evaluation.
-pub struct SymbolTable<'a> {
-    arena: &'a Bump,
+/// The names seen in evaluations that follow one another.
+pub struct SymbolTable {
     /// Names of up to fifteen bytes, which nearly all are, by their bytes and length as one number: looking one up
     /// compares numbers and touches no other memory.
     short: RefCell<FxHashMap<u128, Symbol>>,
-    long: RefCell<FxHashMap<&'a [u8], Symbol>>,
-    names: RefCell<Vec<&'a Slot<'a>>>,
+    long: RefCell<FxHashMap<Box<[u8]>, Symbol>>,
+    names: FrozenVec<Box<[u8]>>,
     /// The first eight bytes of every name as a number that sorts as they do.
     prefixes: RefCell<Vec<u64>>,
 }
 
-impl<'a> SymbolTable<'a> {
+impl Default for SymbolTable {
+    fn default() -> Self {
+        SymbolTable::new()
+    }
+}
+
+impl SymbolTable {
     /// A table that holds the [well-known names](known).
-    pub fn new(arena: &'a Bump) -> Self {
+    pub fn new() -> Self {
         let table = SymbolTable {
-            arena,
             short: RefCell::default(),
             long: RefCell::default(),
-            names: RefCell::default(),
+            names: FrozenVec::new(),
             prefixes: RefCell::default(),
         };
         for name in known::NAMES {
@@ -57,7 +60,7 @@ impl<'a> SymbolTable<'a> {
                 Some(symbol) => symbol,
                 None => {
                     let symbol = self.add(name);
-                    self.long.borrow_mut().insert(self.name(symbol), symbol);
+                    self.long.borrow_mut().insert(name.into(), symbol);
                     symbol
                 }
             },
@@ -67,22 +70,19 @@ impl<'a> SymbolTable<'a> {
     /// The symbol of a string's text. The string remembers it, so that names which are values again and again, such as
     /// those in the code of `removeAttrs set [ "name" ]`, are looked up once.
     pub fn intern_string(&self, string: &NixString<'_>) -> Symbol {
-        if string.symbol.get() == Symbol::UNKNOWN {
-            string.symbol.set(self.intern(string.bytes));
+        if Symbol(string.symbol.get()) == Symbol::UNKNOWN {
+            string.symbol.set(self.intern(string.bytes).0);
         }
-        string.symbol.get()
+        Symbol(string.symbol.get())
     }
 
     fn add(&self, name: &[u8]) -> Symbol {
-        let mut names = self.names.borrow_mut();
-        let symbol = Symbol(names.len() as u32);
-        let string = NixString::new(self.arena.alloc_slice_copy(name), ContextId::EMPTY);
-        string.symbol.set(symbol);
+        let symbol = Symbol(self.names.len() as u32);
         let mut prefix = [0; 8];
         let length = name.len().min(8);
         prefix[..length].copy_from_slice(&name[..length]);
         self.prefixes.borrow_mut().push(u64::from_be_bytes(prefix));
-        names.push(self.arena.alloc(Cell::new(Value::String(self.arena.alloc(string)))));
+        self.names.push(name.into());
         symbol
     }
 
@@ -96,28 +96,15 @@ impl<'a> SymbolTable<'a> {
 
     /// As [`Self::find`], for a string's text; remembered as in [`Self::intern_string`].
     pub fn find_string(&self, string: &NixString<'_>) -> Option<Symbol> {
-        if string.symbol.get() == Symbol::UNKNOWN {
-            string.symbol.set(self.find(string.bytes)?);
+        if Symbol(string.symbol.get()) == Symbol::UNKNOWN {
+            string.symbol.set(self.find(string.bytes)?.0);
         }
-        Some(string.symbol.get())
+        Some(Symbol(string.symbol.get()))
     }
 
     /// The bytes of a symbol's name.
-    pub fn name(&self, symbol: Symbol) -> &'a [u8] {
-        self.string(symbol).bytes
-    }
-
-    /// The name as a string.
-    pub fn string(&self, symbol: Symbol) -> &'a NixString<'a> {
-        match self.slot(symbol).get() {
-            Value::String(string) => string,
-            _ => self.string(known::EMPTY),
-        }
-    }
-
-    /// The name as a string value in a slot, made once so that `attrNames` allocates nothing for it.
-    pub fn slot(&self, symbol: Symbol) -> &'a Slot<'a> {
-        self.names.borrow()[symbol.0 as usize]
+    pub fn name(&self, symbol: Symbol) -> &[u8] {
+        &self.names[symbol.0 as usize]
     }
 
     /// The first eight bytes of a symbol's name as a number that sorts as they do.
@@ -127,7 +114,7 @@ impl<'a> SymbolTable<'a> {
 
     /// How many symbols exist.
     pub fn len(&self) -> usize {
-        self.names.borrow().len()
+        self.names.len()
     }
 
     /// Whether the table is empty; it never is, as it starts with the well-known names.
@@ -163,7 +150,6 @@ pub mod known {
     }
 
     known! {
-        EMPTY = "",
         SUB = "__sub",
         MUL = "__mul",
         DIV = "__div",
@@ -224,8 +210,7 @@ mod tests {
 
     #[test]
     fn names_are_interned_once() {
-        let arena = Bump::new();
-        let table = SymbolTable::new(&arena);
+        let table = SymbolTable::new();
         let a = table.intern(b"a name");
         assert_eq!(table.intern(b"a name"), a);
         assert_ne!(table.intern(b"another"), a);
@@ -235,8 +220,7 @@ mod tests {
 
     #[test]
     fn known_names_have_their_numbers() {
-        let arena = Bump::new();
-        let table = SymbolTable::new(&arena);
+        let table = SymbolTable::new();
         assert_eq!(table.intern(b"__sub"), known::SUB);
         assert_eq!(table.intern(b"drvAttrs"), known::DRV_ATTRS);
     }

@@ -21,7 +21,7 @@ pub(super) fn write(
             && let Some(derivation) = graph.get(path)
         {
             queue.extend(derivation.input_drvs.keys());
-            derivations.push(derivation);
+            derivations.push(&**derivation);
         }
     }
     let store = open(root, io)?;

@@ -5,11 +5,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use nix_expr::{
-    ArenaPool, Confinement, DerivationGraph, ErrorKind, EvalError, Feature, Features, FileSystemOptions,
+    Confinement, DerivationGraph, ErrorKind, EvalError, EvaluationPool, Feature, Features, FileSystemOptions,
     Observer, Settings, ValueRef, closest, evaluate_in,
 };
 use nix_flake::{AttributePath, EvaluationFetcher};
-use nix_store::{Derivation, StorePath};
+use nix_store::StorePath;
 use rayon::prelude::*;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -102,9 +102,9 @@ pub fn files(session: &Session, pure: bool) -> FileSystemOptions {
 }
 
 /// Where an evaluation of the flake looks.
-fn world<'s>(session: &'s Session, flake: &ReadyFlake) -> World<'s> {
+fn world<'s>(session: &'s Session, flake: &ReadyFlake, pool: &EvaluationPool) -> World<'s> {
     let options = files(session, flake.is_pure);
-    let options = FileSystemOptions { mappings: flake.mappings.clone(), ..options };
+    let options = FileSystemOptions { mappings: flake.mappings.clone(), memory: pool.files(), ..options };
     World::new(session, options, flake.trees.clone()).with_flake(flake)
 }
 
@@ -112,14 +112,14 @@ fn world<'s>(session: &'s Session, flake: &ReadyFlake) -> World<'s> {
 fn with_flake<T: Send>(
     session: &Session,
     flake: &ReadyFlake,
-    arenas: &ArenaPool,
+    pool: &EvaluationPool,
     world: &World<'_>,
     observer: &Observer<'_>,
     body: impl for<'s, 'a> FnOnce(&'s Evaluation<'a>, ValueRef<'a>) -> Result<T, EvalError> + Send,
 ) -> Result<T, Failure> {
     let mut settings = settings(session, flake.is_pure);
     settings.search_path.extend_from_slice(&flake.search_path);
-    let result = evaluate_in(arenas, &settings, observer, |evaluation| {
+    let result = evaluate_in(pool, &settings, observer, |evaluation| {
         let value = evaluation.evaluate_text(&flake.expression, "«flake»", Path::new("/"))?;
         body(evaluation, value)
     });
@@ -158,13 +158,11 @@ pub fn derivations_each<I: Sync, T: Send + Serialize + DeserializeOwned>(
     wanted: impl for<'s, 'a> Fn(&'s Evaluation<'a>, ValueRef<'a>, &I) -> Result<(Selected<'a>, T), EvalError>
     + Sync,
 ) -> Vec<Result<(Evaluated, T), Failure>> {
-    let arenas = ArenaPool::default();
+    let pool = EvaluationPool::default();
     items
         .par_iter()
         .map(|item| {
-            remembered(session, flake, &arenas, key(item), |evaluation, value| {
-                wanted(evaluation, value, item)
-            })
+            remembered(session, flake, &pool, key(item), |evaluation, value| wanted(evaluation, value, item))
         })
         .collect()
 }
@@ -177,19 +175,19 @@ pub fn derivations_of_one<T: Send + Serialize + DeserializeOwned>(
     wanted: impl for<'s, 'a> FnOnce(&'s Evaluation<'a>, ValueRef<'a>) -> Result<(Selected<'a>, T), EvalError>
     + Send,
 ) -> Result<(Evaluated, T), Failure> {
-    remembered(session, flake, &ArenaPool::default(), key, wanted)
+    remembered(session, flake, &EvaluationPool::default(), key, wanted)
 }
 
 /// One evaluation, or its result from an earlier run.
 fn remembered<T: Send + Serialize + DeserializeOwned>(
     session: &Session,
     flake: &ReadyFlake,
-    arenas: &ArenaPool,
+    pool: &EvaluationPool,
     key: Option<String>,
     wanted: impl for<'s, 'a> FnOnce(&'s Evaluation<'a>, ValueRef<'a>) -> Result<(Selected<'a>, T), EvalError>
     + Send,
 ) -> Result<(Evaluated, T), Failure> {
-    let world = world(session, flake);
+    let world = world(session, flake, pool);
     let cache = key
         .filter(|_| session.configuration.evaluation_cache)
         .map(|key| EvaluationCache::of_flake(session, flake, &key));
@@ -198,7 +196,7 @@ fn remembered<T: Send + Serialize + DeserializeOwned>(
     }
     let observer = Observer::new(&world);
     let (targets, graph, found) =
-        with_flake(session, flake, arenas, &world, &observer, |evaluation, value| {
+        with_flake(session, flake, pool, &world, &observer, |evaluation, value| {
             let mut targets = Vec::new();
             let (selected, found) = wanted(evaluation, value)?;
             for (name, value) in selected {
@@ -224,7 +222,7 @@ pub fn reachable<'a>(
     graph: &DerivationGraph,
     roots: impl IntoIterator<Item = &'a StorePath>,
 ) -> DerivationGraph {
-    let mut found: BTreeMap<StorePath, Derivation> = BTreeMap::new();
+    let mut found = DerivationGraph::new();
     let mut open: Vec<StorePath> = roots.into_iter().cloned().collect();
     let mut seen: BTreeSet<StorePath> = open.iter().cloned().collect();
     while let Some(path) = open.pop() {

@@ -9,6 +9,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use nix_expr::{AddMethod, AddedContent, AddedPath, Answer, DerivationGraph, EvalIo, Observer, Question};
@@ -252,7 +253,7 @@ fn restore(targets: Vec<KeptTarget>, file: &Path, store: Option<&LocalStore>) ->
         let output = derivation.outputs.get(&target.output).and_then(|output| output.path());
         let valid = |path: &StorePath| store.is_some_and(|store| store.is_valid(path).unwrap_or(false));
         is_built &= valid(&path) && output.is_some_and(valid);
-        evaluated.graph.insert(path.clone(), derivation);
+        evaluated.graph.insert(path.clone(), Arc::new(derivation));
         evaluated.targets.push(Target { name: target.name, derivation: path, output: target.output });
     }
     if is_built {
@@ -263,7 +264,7 @@ fn restore(targets: Vec<KeptTarget>, file: &Path, store: Option<&LocalStore>) ->
     for (path, text) in &kept.derivations {
         let path = StorePath::from_base_name(path).ok()?;
         let derivation = parse(&path, text)?;
-        graph.insert(path, derivation);
+        graph.insert(path, Arc::new(derivation));
     }
     evaluated.graph = graph;
     evaluated.added = kept.added.into_iter().map(KeptPath::restore).collect::<Option<_>>()?;

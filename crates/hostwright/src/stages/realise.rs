@@ -121,7 +121,7 @@ fn prepare_by(
         store.set_optimise_added(configuration.optimise_store);
         store.set_sync_before_register(configuration.sync_store_paths);
         add_sources(&store, trees, evaluated)?;
-        store.write_derivations(evaluated.graph.values())?;
+        store.write_derivations(evaluated.graph.values().map(|derivation| &**derivation))?;
         let wanted: Vec<Wanted> = evaluated
             .targets
             .iter()

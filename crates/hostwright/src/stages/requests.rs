@@ -97,6 +97,8 @@ fn read(path: &StorePath, derivation: &Derivation) -> Result<Request, Failure> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
 
     fn placeholder(graph: &mut DerivationGraph, number: usize, request: &str) -> StorePath {
@@ -108,7 +110,7 @@ mod tests {
 
     fn insert(graph: &mut DerivationGraph, number: usize, derivation: Derivation) -> StorePath {
         let path = StorePath::from_base_name(&format!("{}-x.drv", number.to_string().repeat(32))).unwrap();
-        graph.insert(path.clone(), derivation);
+        graph.insert(path.clone(), Arc::new(derivation));
         path
     }
 

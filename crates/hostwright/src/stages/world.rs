@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use nix_expr::{
     DerivationGraph, EvalError, EvalIo, FetchAttribute, FetchRequest, Fetched, FileSystemIo,
@@ -103,8 +104,8 @@ impl<'s> World<'s> {
             .iter()
             .map(|target| {
                 let derivation = match derivations.get(&target.derivation) {
-                    Some(derivation) => derivation.clone(),
-                    None => store.read_derivation(&target.derivation).ok()?,
+                    Some(derivation) => Arc::clone(derivation),
+                    None => Arc::new(store.read_derivation(&target.derivation).ok()?),
                 };
                 let path = derivation.outputs.get(&target.output)?.path()?.clone();
                 store.is_valid(&path).ok()?.then_some(path)

@@ -1,7 +1,5 @@
 //! Attribute sets.
 
-use std::collections::BTreeMap;
-
 use super::Builtin;
 use crate::attrs::{Attr, Attrs};
 use crate::error::Error;
@@ -9,7 +7,7 @@ use crate::eval::{Evaluated, Evaluator};
 use crate::ir::Parameters;
 use crate::position::Position;
 use crate::symbol::{Symbol, known};
-use crate::value::{MappedAttrs, Slot, Value};
+use crate::value::{List, MappedAttrs, Slot, Value};
 
 pub(super) const BUILTINS: &[Builtin] = &[
     Builtin::new("__attrNames", 1, attr_names)
@@ -60,7 +58,7 @@ type Arguments<'b, 'a> = &'b [&'a Slot<'a>];
 
 fn attr_names<'a>(e: &Evaluator<'a>, args: Arguments<'_, 'a>, at: Position) -> Evaluated<'a> {
     let attrs = e.force_attrs(args[0], at)?;
-    let names: Vec<_> = e.by_name(attrs).iter().map(|attr| e.symbols.slot(attr.name)).collect();
+    let names: Vec<_> = e.by_name(attrs).iter().map(|attr| e.name_slot(attr.name)).collect();
     Ok(e.list(&names))
 }
 
@@ -137,7 +135,18 @@ fn remove_attrs<'a>(e: &Evaluator<'a>, args: Arguments<'_, 'a>, at: Position) ->
         return Ok(Value::Attrs(attrs));
     }
     names.sort_unstable();
-    Ok(retain(e, attrs, |attr| names.binary_search(&attr.name).is_err()))
+    names.dedup();
+    // What lies between the names is copied in whole runs.
+    let all = attrs.joined();
+    let mut kept = bumpalo::collections::Vec::with_capacity_in(all.len() - names.len(), e.arena);
+    let mut rest = &all[..];
+    for name in names {
+        let (before, after) = rest.split_at(rest.partition_point(|attr| attr.name < name));
+        kept.extend_from_slice_copy(before);
+        rest = after.get(1..).unwrap_or_default();
+    }
+    kept.extend_from_slice_copy(rest);
+    Ok(Value::Attrs(e.arena.alloc(Attrs::from_sorted(kept.into_bump_slice()))))
 }
 
 fn intersect_attrs<'a>(e: &Evaluator<'a>, args: Arguments<'_, 'a>, at: Position) -> Evaluated<'a> {
@@ -200,18 +209,20 @@ fn function_args<'a>(e: &Evaluator<'a>, args: Arguments<'_, 'a>, at: Position) -
 
 fn zip_attrs_with<'a>(e: &Evaluator<'a>, args: Arguments<'_, 'a>, at: Position) -> Evaluated<'a> {
     e.force_function(args[0], at)?;
-    let mut found: BTreeMap<Symbol, Vec<&'a Slot<'a>>> = BTreeMap::new();
+    let mut found: Vec<(Symbol, &'a Slot<'a>)> = Vec::new();
     for set in e.force_list(args[1], at)? {
-        for attr in e.force_attrs(set, at)?.joined().iter() {
-            found.entry(attr.name).or_default().push(attr.value);
-        }
+        found.extend(e.force_attrs(set, at)?.joined().iter().map(|attr| (attr.name, attr.value)));
     }
+    // Values of one name stay in the order of their sets.
+    found.sort_by_key(|(name, _)| *name);
     let attrs = found
-        .into_iter()
-        .map(|(name, values)| {
-            let text = e.symbols.slot(name);
-            let values = e.slot(e.list(&values));
-            Attr { name, position: Position::NONE, value: e.application(args[0], text, Some(values)) }
+        .chunk_by(|(name, _), (next, _)| name == next)
+        .map(|same| {
+            let name = same[0].0;
+            let items = e.arena.alloc_slice_fill_iter(same.iter().map(|(_, value)| *value));
+            let values = e.slot(Value::List(e.arena.alloc(List { items })));
+            let value = e.application(args[0], e.name_slot(name), Some(values));
+            Attr { name, position: Position::NONE, value }
         })
         .collect();
     Ok(e.attrs(attrs))

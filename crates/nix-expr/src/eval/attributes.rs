@@ -6,6 +6,7 @@ use super::{Evaluated, Evaluator};
 use crate::attrs::{Attr, Attrs};
 use crate::error::{Error, ErrorKind};
 use crate::ir::{Attribute, Attributes, Lazy, Scope};
+use crate::position::Position;
 use crate::value::{Environment, Slot, Value, Variables};
 
 impl<'a> Evaluator<'a> {
@@ -132,7 +133,9 @@ impl<'a> Evaluator<'a> {
         if attributes.dynamic.is_empty() {
             return Ok(Value::Attrs(self.arena.alloc(Attrs::from_sorted(attrs))));
         }
-        let mut all = attrs.to_vec();
+        let mut all =
+            bumpalo::collections::Vec::with_capacity_in(attrs.len() + attributes.dynamic.len(), self.arena);
+        all.extend_from_slice_copy(attrs);
         for attribute in attributes.dynamic {
             let name = self.eval(attribute.name, inner)?;
             if let Value::Null = name {
@@ -143,19 +146,24 @@ impl<'a> Evaluator<'a> {
                 attribute.position,
                 "while evaluating the name of a dynamic attribute",
             )?;
-            if let Some(first) = all.iter().find(|attr| attr.name == name) {
-                let place =
-                    self.sources.locate(first.position).map(|place| format!(" at line {}", place.line));
-                let message = format!(
-                    "dynamic attribute '{}' already defined{}",
-                    String::from_utf8_lossy(self.symbols.name(name)),
-                    place.unwrap_or_default()
-                );
-                return self.fail(ErrorKind::Value, attribute.position, message);
-            }
+            let place = match all.binary_search_by_key(&name, |attr| attr.name) {
+                Err(place) => place,
+                Ok(same) => return self.defined_twice(&all[same], attribute.position),
+            };
             let value = self.delay(attribute.value, inner)?;
-            all.push(Attr { name, position: attribute.position, value });
+            all.insert(place, Attr { name, position: attribute.position, value });
         }
-        Ok(Value::Attrs(Attrs::from_unsorted(self.arena, all)))
+        Ok(Value::Attrs(self.arena.alloc(Attrs::from_sorted(all.into_bump_slice()))))
+    }
+
+    #[cold]
+    fn defined_twice<T>(&self, first: &Attr<'a>, position: Position) -> Result<T, Error> {
+        let place = self.sources.locate(first.position).map(|place| format!(" at line {}", place.line));
+        let message = format!(
+            "dynamic attribute '{}' already defined{}",
+            String::from_utf8_lossy(self.symbols.name(first.name)),
+            place.unwrap_or_default()
+        );
+        self.fail(ErrorKind::Value, position, message)
     }
 }

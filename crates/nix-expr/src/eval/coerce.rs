@@ -35,8 +35,17 @@ impl<'a> Evaluator<'a> {
         position: Position,
         coercion: Coercion,
     ) -> Result<&'a NixString<'a>, Error> {
-        if let Value::String(string) = value {
-            return Ok(string);
+        match value {
+            Value::String(string) => return Ok(string),
+            Value::Path(path) if coercion.copy => return self.copy_to_store(path.bytes, position),
+            Value::Attrs(attrs) if attrs.get(known::TO_STRING).is_none() => {
+                if let Some(attr) = attrs.get(known::OUT_PATH) {
+                    self.check_stack(position)?;
+                    let inner = self.force(attr.value, position)?;
+                    return self.deeper(position, || self.coerce(inner, position, coercion));
+                }
+            }
+            _ => {}
         }
         let mut out = Vec::new();
         let mut context = ContextId::EMPTY;

@@ -7,16 +7,16 @@ use std::path::Path;
 use bumpalo::Bump;
 
 use super::{Evaluated, Evaluator};
-use crate::error::{Error, ErrorKind, Failure};
+use crate::error::{Error, ErrorKind};
 use crate::io::{FileType, IoError};
-use crate::ir::Expr;
+use crate::ir::CodeId;
+use crate::parse_cache::{Context, Workspace, syntax_failure};
 use crate::path;
 use crate::position::{Origin, Position};
-use crate::resolve::ResolveError;
 use crate::string::ContextId;
 use crate::symbol::Symbol;
-use crate::syntax::{ParseOptions, SyntaxError, parse, show};
-use crate::value::{Environment, Slot, Value, Variables};
+use crate::syntax::{ParseOptions, parse, show};
+use crate::value::{Environment, Value, Variables};
 
 /// As many links in one path are taken for a loop.
 const LINKS_MOST: usize = 1024;
@@ -169,8 +169,8 @@ impl<'a> Evaluator<'a> {
         let slot = match known {
             Some(slot) => slot,
             None => {
-                let expr = self.parse_file(&file, &[], position)?;
-                let slot = self.thunk(expr, self.root);
+                let code = self.parse_file(&file, &[], position)?;
+                let slot = self.slot(Value::Thunk(code, self.root));
                 self.imports.borrow_mut().insert(self.arena.alloc_slice_copy(&file), slot);
                 slot
             }
@@ -179,14 +179,6 @@ impl<'a> Evaluator<'a> {
             self.imports.borrow_mut().insert(self.arena.alloc_slice_copy(path), slot);
         }
         self.force(slot, position)
-    }
-
-    /// A slot that evaluates an expression when it is needed.
-    pub(super) fn thunk(&self, expr: Expr<'a>, environment: &'a Environment<'a>) -> &'a Slot<'a> {
-        let mut code = self.code.borrow_mut();
-        let id = crate::ir::CodeId(code.delayed.len() as u32);
-        code.delayed.push(expr);
-        self.slot(Value::Thunk(id, environment))
     }
 
     /// `scopedImport scope path`: never remembered.
@@ -202,29 +194,28 @@ impl<'a> Evaluator<'a> {
         let variables =
             self.arena.alloc_slice_fill_iter(attrs.iter().map(|attr| std::cell::Cell::new(attr.value)));
         let environment = self.arena.alloc(Environment { up: None, slots: Variables::Many(variables) });
-        let expr = self.parse_file(&file, &names, position)?;
-        self.eval(expr, environment)
+        let code = self.parse_file(&file, &names, position)?;
+        self.eval(self.delayed(code)?, environment)
     }
 
-    fn parse_file(&self, file: &[u8], scope: &[Symbol], position: Position) -> Result<Expr<'a>, Error> {
+    fn parse_file(&self, file: &[u8], scope: &[Symbol], position: Position) -> Result<CodeId, Error> {
         let text = match crate::builtins::bundled_file(file) {
             Some(text) => text.as_bytes().to_vec(),
             None => {
                 self.io.read_file(os_path(file)).or_else(|error| self.file_error(file, position, error))?
             }
         };
-        let file: &'a [u8] = self.arena.alloc_slice_copy(file);
         self.parse(&text, Origin::File(file), path::parent(file), scope)
     }
 
     /// Parses text that is no file; relative paths are meant from `directory`.
-    pub(crate) fn parse_text(&self, text: &[u8], name: &str, directory: &[u8]) -> Result<Expr<'a>, Error> {
-        self.parse(text, Origin::Text(self.arena.alloc_str(name)), directory, &[])
+    pub(crate) fn parse_text(&self, text: &[u8], name: &str, directory: &[u8]) -> Result<CodeId, Error> {
+        self.parse(text, Origin::Text(name), directory, &[])
     }
 
     pub(crate) fn eval_text(&self, text: &[u8], name: &str, directory: &[u8]) -> Evaluated<'a> {
-        let expr = self.parse_text(text, name, directory)?;
-        self.eval(expr, self.root)
+        let code = self.parse_text(text, name, directory)?;
+        self.eval(self.delayed(code)?, self.root)
     }
 
     /// Parses and resolves a text; returns what it was understood as.
@@ -237,54 +228,25 @@ impl<'a> Evaluator<'a> {
             pipe_operators: self.settings.features.has(crate::settings::Feature::PipeOperators),
         };
         let scratch = Bump::new();
-        let tree = parse(text, Position::NONE, options, &self.symbols, &scratch, self.stack);
-        Ok(show(&tree.map_err(|error| syntax_failure(*error))?, &self.symbols))
+        let tree = parse(text, Position::NONE, options, self.symbols, &scratch, self.stack);
+        Ok(show(&tree.map_err(|error| syntax_failure(*error))?, self.symbols))
     }
 
     pub(super) fn parse(
         &self,
         text: &[u8],
-        origin: Origin<'a>,
+        origin: Origin<'_>,
         directory: &[u8],
         scope: &[Symbol],
-    ) -> Result<Expr<'a>, Error> {
-        let Some(base) = self.sources.add(origin, text) else {
-            return self.fail(ErrorKind::Value, Position::NONE, "more than 4 GiB of source text");
-        };
+    ) -> Result<CodeId, Error> {
         let home = if self.settings.pure { None } else { self.io.environment_variable(b"HOME") };
-        let options = ParseOptions {
-            base_directory: directory,
-            home: home.as_deref(),
-            pipe_operators: self.settings.features.has(crate::settings::Feature::PipeOperators),
-        };
-        let result = self.lower(text, base, options, scope, &self.scratch.borrow());
-        self.scratch.borrow_mut().reset();
-        result
-    }
-
-    fn lower(
-        &self,
-        text: &[u8],
-        base: Position,
-        options: ParseOptions<'_>,
-        scope: &[Symbol],
-        scratch: &Bump,
-    ) -> Result<Expr<'a>, Error> {
-        let tree = parse(text, base, options, &self.symbols, scratch, self.stack)
-            .map_err(|error| syntax_failure(*error))?;
-        let mut resolver = self.resolver.borrow_mut();
+        let context = Context { origin, directory, home: home.as_deref(), scope };
+        let mut scratch = self.scratch.borrow_mut();
+        let workspace = Workspace { scratch: &scratch, stack: self.stack };
         let mut code = self.code.borrow_mut();
-        let lowered = resolver.lower(&tree, scratch, scope, &self.symbols, &mut code, self.stack);
-        lowered.map_err(|error| match *error {
-            ResolveError::Syntax(error) => syntax_failure(error),
-            ResolveError::Undefined { name, position, similar } => {
-                let name = String::from_utf8_lossy(self.symbols.name(name)).into_owned();
-                let message = format!("undefined variable '{name}'");
-                let mut failure = Failure::new(ErrorKind::UndefinedVariable, position, message);
-                failure.suggestions = similar;
-                failure
-            }
-        })
+        let result = self.parser.parse(text, context, workspace, &mut code, &self.sources);
+        scratch.reset();
+        result
     }
 
     /// Bytes of a path that came from the operating system.
@@ -299,8 +261,4 @@ impl<'a> Evaluator<'a> {
         }
         self.realise_elements(context, position)
     }
-}
-
-fn syntax_failure(error: SyntaxError) -> Error {
-    Failure::new(ErrorKind::Syntax, error.position, error.message)
 }

@@ -27,12 +27,13 @@ use rustc_hash::FxHashMap;
 
 use crate::attrs::{Attr, Attrs};
 use crate::builtins::Builtin;
-use crate::context::Derivations;
+use crate::context::{Derivations, FinishedDerivations};
 use crate::error::{Error, ErrorKind, Failure, FrameText};
 use crate::io::EvalIo;
-use crate::ir::{CodeId, Expr, Lambda, LambdaId, Lazy};
+use crate::ir::{CodeId, CodeTable, Constant, Expr, Lambda, LambdaId, Lazy, Literal};
+use crate::parse_cache::FileParser;
+use crate::pool::Given;
 use crate::position::{Position, SourceMap};
-use crate::resolve::{CodeTable, Resolver};
 use crate::settings::Settings;
 use crate::stack::StackLimit;
 use crate::string::{ContextId, ContextTable, NixString};
@@ -49,13 +50,17 @@ pub(crate) type Evaluated<'a> = Result<Value<'a>, Error>;
 /// One evaluation.
 pub struct Evaluator<'a> {
     pub(crate) arena: &'a Bump,
-    pub(crate) symbols: SymbolTable<'a>,
+    pub(crate) symbols: &'a SymbolTable,
     pub(crate) contexts: ContextTable<'a>,
     pub(crate) sources: SourceMap<'a>,
     pub(crate) settings: &'a Settings,
     pub(crate) io: &'a dyn EvalIo,
+    parser: &'a dyn FileParser<'a>,
     code: RefCell<CodeTable<'a>>,
-    resolver: RefCell<Resolver<'a>>,
+    /// The slots of literals, by their numbers.
+    constants: RefCell<Vec<Option<&'a Slot<'a>>>>,
+    /// Names as values, by their symbols, so that `attrNames` allocates nothing for them.
+    names: RefCell<Vec<Option<&'a Slot<'a>>>>,
     /// For text that is put together.
     pub(crate) text: Cell<Vec<u8>>,
     /// For syntax trees, which are needed only while a file is lowered.
@@ -64,6 +69,7 @@ pub struct Evaluator<'a> {
     root: &'a Environment<'a>,
     /// A slot that holds `null`; also stands where a slot is not made yet.
     null_slot: &'a Slot<'a>,
+    empty_string: &'a NixString<'a>,
     empty_list: &'a List<'a>,
     pub(crate) empty_attrs: &'a Attrs<'a>,
     stack: StackLimit,
@@ -73,6 +79,8 @@ pub struct Evaluator<'a> {
     resolved: RefCell<FxHashMap<&'a [u8], &'a [u8]>>,
     copied: RefCell<FxHashMap<&'a [u8], &'a NixString<'a>>>,
     pub(crate) derivations: RefCell<Derivations>,
+    /// What other evaluations computed as well.
+    pub(crate) shared: &'a FinishedDerivations,
     /// The derivations that were finished, with the sets of their paths, by a hash of what they were declared as.
     pub(crate) finished: RefCell<FxHashMap<u64, Vec<(StorePath, Value<'a>)>>>,
     context_paths: RefCell<FxHashMap<&'a str, StorePath>>,
@@ -84,14 +92,12 @@ pub struct Evaluator<'a> {
 }
 
 impl<'a> Evaluator<'a> {
-    /// An evaluator whose arena outlives it. `stack` is what the calling thread has left.
+    /// An evaluator whose memory outlives it. `stack` is what the calling thread has left.
     pub(crate) fn new(
-        arena: &'a Bump,
-        settings: &'a Settings,
-        io: &'a dyn EvalIo,
+        Given { arena, symbols, finished, settings, io }: Given<'a>,
+        parser: &'a dyn FileParser<'a>,
         stack: StackLimit,
     ) -> Self {
-        let symbols = SymbolTable::new(arena);
         let names = crate::builtins::global_names(settings);
         let mut numbers = FxHashMap::default();
         for (number, name) in names.iter().enumerate() {
@@ -101,16 +107,19 @@ impl<'a> Evaluator<'a> {
         let evaluator = Evaluator {
             arena,
             contexts: ContextTable::new(arena),
-            sources: SourceMap::new(arena, io),
+            sources: SourceMap::new(io),
             settings,
             io,
             code: RefCell::default(),
-            resolver: RefCell::new(Resolver::new(arena, &numbers)),
+            parser,
+            constants: RefCell::default(),
+            names: RefCell::default(),
             text: Cell::default(),
             scratch: RefCell::default(),
             globals: arena.alloc_slice_fill_with(names.len(), |_| Cell::new(Value::Null)),
             root: arena.alloc(Environment { up: None, slots: Variables::One(null_slot) }),
             null_slot,
+            empty_string: arena.alloc(NixString::new(b"", ContextId::EMPTY)),
             empty_list: arena.alloc(List { items: &[] }),
             empty_attrs: arena.alloc(Attrs::from_sorted(&[])),
             stack,
@@ -120,6 +129,7 @@ impl<'a> Evaluator<'a> {
             resolved: RefCell::default(),
             copied: RefCell::default(),
             derivations: RefCell::default(),
+            shared: finished,
             finished: RefCell::default(),
             context_paths: RefCell::default(),
             filter_failure: RefCell::default(),
@@ -191,7 +201,7 @@ impl<'a> Evaluator<'a> {
 
     pub(crate) fn string_with(&self, bytes: &[u8], context: ContextId) -> Value<'a> {
         if bytes.is_empty() && context.is_empty() {
-            return Value::String(self.symbols.string(crate::symbol::known::EMPTY));
+            return Value::String(self.empty_string);
         }
         let bytes = self.arena.alloc_slice_copy(bytes);
         Value::String(self.arena.alloc(NixString::new(bytes, context)))
@@ -255,7 +265,46 @@ impl<'a> Evaluator<'a> {
         self.slot(Value::Builtin(builtin))
     }
 
+    /// A name as a value in a slot.
+    pub(crate) fn name_slot(&self, name: Symbol) -> &'a Slot<'a> {
+        let index = name.0 as usize;
+        let mut names = self.names.borrow_mut();
+        if index >= names.len() {
+            names.resize(self.symbols.len(), None);
+        }
+        names[index].get_or_insert_with(|| {
+            let string = NixString::new(self.symbols.name(name), ContextId::EMPTY);
+            string.symbol.set(name.0);
+            self.slot(Value::String(self.arena.alloc(string)))
+        })
+    }
+
     // Code.
+
+    /// The slot of a literal.
+    #[inline]
+    fn constant(&self, constant: &'a Constant<'a>) -> &'a Slot<'a> {
+        let known = self.constants.borrow().get(constant.number as usize).copied().flatten();
+        known.unwrap_or_else(|| self.new_constant(constant))
+    }
+
+    #[cold]
+    fn new_constant(&self, constant: &'a Constant<'a>) -> &'a Slot<'a> {
+        let slot = self.slot(match constant.literal {
+            Literal::Int(number) => Value::Int(number),
+            Literal::Float(number) => Value::Float(number),
+            Literal::String(string) => Value::String(string),
+            Literal::Path(path) => Value::Path(path),
+            Literal::EmptyList => Value::List(self.empty_list),
+        });
+        let mut constants = self.constants.borrow_mut();
+        let index = constant.number as usize;
+        if index >= constants.len() {
+            constants.resize(self.code.borrow().constants as usize, None);
+        }
+        constants[index] = Some(slot);
+        slot
+    }
 
     fn delayed(&self, id: CodeId) -> Result<Expr<'a>, Error> {
         match self.code.borrow().delayed.get(id.0 as usize) {
@@ -280,7 +329,7 @@ impl<'a> Evaluator<'a> {
             Lazy::Delayed(id) => self.slot(Value::Thunk(id, environment)),
             Lazy::Local { level, slot } => self.variable(environment, level, slot)?,
             Lazy::Global(number) => &self.globals[number as usize],
-            Lazy::Constant(slot) => slot,
+            Lazy::Constant(constant) => self.constant(constant),
             Lazy::Function(id) => self.slot(Value::Lambda(id, environment)),
         })
     }
@@ -322,7 +371,7 @@ impl<'a> Evaluator<'a> {
             }),
             Value::MappedAttr(name, mapping) => self.force(mapping.function, position).and_then(|function| {
                 let value = mapping.attrs.get(name).map_or(self.null_slot, |attr| attr.value);
-                self.call(function, &[self.symbols.slot(name), value], position)
+                self.call(function, &[self.name_slot(name), value], position)
             }),
             Value::Generated(index, function) => self.force(function, position).and_then(|function| {
                 self.call(function, &[self.slot(Value::Int(i64::from(index)))], position)

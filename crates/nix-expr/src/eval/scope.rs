@@ -6,7 +6,7 @@ use super::Evaluator;
 use crate::error::Error;
 use crate::position::Origin;
 use crate::symbol::Symbol;
-use crate::value::{Environment, Slot, Variables};
+use crate::value::{Environment, Slot, Value, Variables};
 
 impl<'a> Evaluator<'a> {
     /// A slot that evaluates a text when it is needed. The text is parsed at once.
@@ -20,7 +20,7 @@ impl<'a> Evaluator<'a> {
         let names: Vec<Symbol> = variables.iter().map(|(name, _)| *name).collect();
         let slots = self.arena.alloc_slice_fill_iter(variables.iter().map(|(_, slot)| Cell::new(*slot)));
         let environment = self.arena.alloc(Environment { up: None, slots: Variables::Many(slots) });
-        let expr = self.parse(text, Origin::Text(self.arena.alloc_str(name)), directory, &names)?;
-        Ok(self.thunk(expr, environment))
+        let code = self.parse(text, Origin::Text(name), directory, &names)?;
+        Ok(self.slot(Value::Thunk(code, environment)))
     }
 }

@@ -15,13 +15,14 @@ impl<'a> Evaluator<'a> {
         self.arena.alloc_str(&self.io.store_dir().display(path))
     }
 
-    /// As [`Self::parse_store_path`], for the path of a context: the same ones come again and again.
-    pub(crate) fn context_path(&self, text: &'a str, position: Position) -> Result<StorePath, Error> {
-        if let Some(path) = self.context_paths.borrow().get(text) {
+    /// The store path of a base name that a context has: the same ones come again and again.
+    pub(crate) fn context_path(&self, base_name: &'a str, position: Position) -> Result<StorePath, Error> {
+        if let Some(path) = self.context_paths.borrow().get(base_name) {
             return Ok(path.clone());
         }
-        let path = self.parse_store_path(text.as_bytes(), position)?;
-        self.context_paths.borrow_mut().insert(text, path.clone());
+        let path = StorePath::from_base_name(base_name);
+        let path = path.or_else(|error| self.store_error(position, &error))?;
+        self.context_paths.borrow_mut().insert(base_name, path.clone());
         Ok(path)
     }
 

@@ -1,5 +1,8 @@
 //! Evaluation over the file system.
 
+mod added;
+mod memory;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fs;
@@ -8,13 +11,16 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use nix_store::nar::{self, FileKind};
-use nix_store::{ContentAddressMethod, Hash, HashAlgorithm, LocalStore, References, StoreDir, StorePath};
+use nix_store::{ContentAddressMethod, Hash, HashAlgorithm, References, StoreDir, StorePath};
 
 use crate::io::{
     AddMethod, Confinement, DerivationGraph, EvalIo, Fetch, FetchAttribute, FetchRequest, Fetched, FileType,
     IoError, PathToAdd, Realisation,
 };
 use crate::path;
+
+pub use added::{AddedContent, AddedPath};
+pub use memory::FileMemory;
 
 /// A tree that the language sees under another path than the one where it lies.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,65 +51,8 @@ pub struct FileSystemOptions {
     pub allowed: Vec<PathBuf>,
     /// What fetches; without it, the evaluation does not.
     pub fetcher: Option<Arc<dyn Fetch>>,
-}
-
-/// Where the content of an added path is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum AddedContent {
-    /// A file or tree. `kept` are the paths below it that a filter let through, relative to it; all if `None`.
-    Tree {
-        /// Where it lies.
-        real: PathBuf,
-        /// How its hash was taken.
-        method: AddMethod,
-        /// What is part of it.
-        kept: Option<BTreeSet<PathBuf>>,
-    },
-    /// A text.
-    Text(Vec<u8>),
-}
-
-/// A store path that evaluation made of something; it is not in the store before the caller puts it there.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AddedPath {
-    /// The store path.
-    pub path: StorePath,
-    /// What it holds.
-    pub content: AddedContent,
-    /// The store paths that it refers to.
-    pub references: Vec<StorePath>,
-}
-
-impl AddedPath {
-    /// Puts the path into a store, which holds what it refers to.
-    ///
-    /// # Errors
-    /// What it is made of is not there any more, or the store refuses.
-    pub fn add_to(&self, store: &LocalStore) -> Result<(), nix_store::Error> {
-        match &self.content {
-            AddedContent::Text(text) => {
-                store.add_text(self.path.name(), text, &self.references.iter().cloned().collect())?;
-            }
-            AddedContent::Tree { real, method, kept } => {
-                let method = match method {
-                    AddMethod::Flat => ContentAddressMethod::Flat,
-                    AddMethod::Recursive => ContentAddressMethod::Recursive,
-                };
-                let keeps = |path: &Path| {
-                    let relative = path.strip_prefix(real).unwrap_or(path);
-                    kept.as_ref().is_none_or(|kept| kept.contains(relative))
-                };
-                store.add_path_filtered::<nix_store::Error>(
-                    self.path.name(),
-                    real,
-                    method,
-                    HashAlgorithm::Sha256,
-                    &mut |path, _| Ok(keeps(path)),
-                )?;
-            }
-        }
-        Ok(())
-    }
+    /// What was seen before, by other evaluations of the same run.
+    pub memory: Arc<FileMemory>,
 }
 
 /// Evaluation over the file system: reads files, computes store paths, and remembers what would have to be copied.
@@ -261,7 +210,7 @@ impl FileSystemIo {
         let logical = request.path;
         let store_error = |source: nix_store::Error| IoError::Store { path: self.user_path(logical), source };
         if request.filter.is_none() && visible.is_none() {
-            return Ok((nar::hash_path(real).map_err(store_error)?.0, None));
+            return Ok((self.options.memory.tree_hash(real).map_err(store_error)?, None));
         }
         let mut kept = BTreeSet::new();
         let mut keep = |path: &Path, kind: Option<FileKind>| -> Result<bool, IoError> {
@@ -312,13 +261,7 @@ impl EvalIo for FileSystemIo {
             Place::Text(_) => return Ok(Some(FileType::Regular)),
             Place::Hidden => return Ok(None),
         };
-        match fs::symlink_metadata(real) {
-            Ok(metadata) => Ok(Some(kind_of(metadata.file_type()))),
-            Err(error) => match error.kind() {
-                std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory => Ok(None),
-                _ => Err(self.read_error(path, error)),
-            },
-        }
+        self.options.memory.file_type(&real).map_err(|error| self.read_error(path, error))
     }
 
     fn read_directory(&self, path: &Path) -> Result<Vec<(Vec<u8>, FileType)>, IoError> {
@@ -330,12 +273,10 @@ impl EvalIo for FileSystemIo {
             Place::Hidden => return Err(self.missing(path)),
         };
         let mut entries = Vec::new();
-        for entry in fs::read_dir(real).map_err(|error| self.read_error(path, error))? {
-            let entry = entry.map_err(|error| self.read_error(path, error))?;
-            let kind = entry.file_type().map_err(|error| self.read_error(path, error))?;
-            let name = entry.file_name();
-            if !matches!(self.place(&path.join(&name))?, Place::Hidden) {
-                entries.push((name.into_vec(), kind_of(kind)));
+        let found = self.options.memory.entries(&real).map_err(|error| self.read_error(path, error))?;
+        for (name, kind) in found.iter() {
+            if !matches!(self.place(&path.join(name))?, Place::Hidden) {
+                entries.push((name.as_bytes().to_vec(), *kind));
             }
         }
         Ok(entries)
@@ -375,8 +316,10 @@ impl EvalIo for FileSystemIo {
             Place::Text(text) => return self.add_text_of_method(&request, text),
             Place::Hidden => return Err(self.missing(logical)),
         };
-        if let Err(error) = fs::symlink_metadata(&real) {
-            return Err(self.read_error(logical, error));
+        match self.options.memory.file_type(&real) {
+            Ok(Some(_)) => {}
+            Ok(None) => return Err(self.read_error(logical, std::io::ErrorKind::NotFound.into())),
+            Err(error) => return Err(self.read_error(logical, error)),
         }
         let store_error = |source: nix_store::Error| IoError::Store { path: self.user_path(logical), source };
         let (hash, method, kept) = match request.method {
@@ -509,17 +452,5 @@ impl FileSystemIo {
             AddedPath { path: path.clone(), content: AddedContent::Text(text), references: Vec::new() };
         self.lock().entry(path.clone()).or_insert(added);
         Ok(path)
-    }
-}
-
-fn kind_of(kind: fs::FileType) -> FileType {
-    if kind.is_file() {
-        FileType::Regular
-    } else if kind.is_dir() {
-        FileType::Directory
-    } else if kind.is_symlink() {
-        FileType::Symlink
-    } else {
-        FileType::Unknown
     }
 }

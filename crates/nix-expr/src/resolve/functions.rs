@@ -17,7 +17,7 @@ impl<'t, 'a> Pass<'_, 't, 'a> {
         };
         let number = self.code.lambdas.len();
         let (position, name) = (lambda.position, lambda.name.get());
-        self.code.lambdas.push(self.resolver.arena.alloc(ir::Lambda { position, name, parameters, body }));
+        self.code.lambdas.push(self.arena.alloc(ir::Lambda { position, name, parameters, body }));
         Ok(Expr::Lambda(number))
     }
 
@@ -36,7 +36,7 @@ impl<'t, 'a> Pass<'_, 't, 'a> {
             body = next;
         }
         let body = self.scoped(names.iter().map(|(name, _)| *name), |pass| pass.expression(body))?;
-        Ok((Parameters::Names(self.resolver.arena.alloc_slice_copy(&names)), body))
+        Ok((Parameters::Names(self.arena.alloc_slice_copy(&names)), body))
     }
 
     /// `{ … }: …`

@@ -7,20 +7,22 @@
 mod functions;
 mod sets;
 
-use std::cell::Cell;
-
 use bumpalo::Bump;
 use bumpalo::collections::Vec;
-use rustc_hash::FxHashMap;
 
-use crate::ir::{self, BinaryOperator, CodeId, Expr, FarVariable, LambdaId, Lazy, Name, NearVariable};
+use crate::hint::Hint;
+use crate::ir::{
+    self, BinaryOperator, CodeId, CodeTable, Constant, Expr, FarVariable, LambdaId, Lazy, Literal, Name,
+    NearVariable,
+};
+use crate::parse_cache::Workspace;
 use crate::position::Position;
 use crate::stack::StackLimit;
 use crate::string::{ContextId, NixString};
 use crate::symbol::{Symbol, SymbolTable, known};
 use crate::syntax::SyntaxError;
 use crate::syntax::ast::{Ast, AttrName, Binary, Operator, Tree};
-use crate::value::{List, PathValue, Value};
+use crate::value::PathValue;
 
 /// Where a name is bound.
 #[derive(Clone, Copy)]
@@ -33,13 +35,6 @@ enum Binding {
     },
 }
 
-/// The code of an evaluation: delayed expressions and functions by number.
-#[derive(Default)]
-pub struct CodeTable<'a> {
-    pub(crate) delayed: std::vec::Vec<Expr<'a>>,
-    pub(crate) lambdas: std::vec::Vec<&'a ir::Lambda<'a>>,
-}
-
 /// Why code could not be lowered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ResolveError {
@@ -49,19 +44,18 @@ pub enum ResolveError {
     Syntax(SyntaxError),
 }
 
-/// Lowers syntax trees of one evaluation.
-pub struct Resolver<'a> {
-    arena: &'a Bump,
+/// Lowers syntax trees whose names are of one table.
+pub struct Resolver {
     /// What every symbol is bound to at the place at hand.
     bindings: std::vec::Vec<Option<Binding>>,
 }
 
-impl<'a> Resolver<'a> {
-    /// A resolver that knows the globals by their numbers.
-    pub fn new(arena: &'a Bump, globals: &FxHashMap<Symbol, u32>) -> Self {
-        let mut resolver = Resolver { arena, bindings: std::vec::Vec::new() };
-        for (name, number) in globals {
-            resolver.set(*name, Some(Binding::Global(*number)));
+impl Resolver {
+    /// A resolver that knows the globals, in the order of their numbers.
+    pub fn new(globals: impl IntoIterator<Item = Symbol>) -> Self {
+        let mut resolver = Resolver { bindings: std::vec::Vec::new() };
+        for (number, name) in globals.into_iter().enumerate() {
+            resolver.set(name, Some(Binding::Global(number as u32)));
         }
         resolver
     }
@@ -75,25 +69,26 @@ impl<'a> Resolver<'a> {
         std::mem::replace(&mut self.bindings[index], binding)
     }
 
-    /// Lowers a tree, which lies in `scratch`. `scope` are names that the outermost environment binds, in the order of
-    /// its slots.
+    /// Lowers a tree, which lies in the workspace, into an arena. `scope` are names that the outermost environment
+    /// binds, in the order of its slots.
     ///
     /// # Errors
     /// A variable that nothing binds.
-    pub fn lower<'t>(
+    pub fn lower<'t, 'a>(
         &mut self,
         tree: &'t Tree<'t>,
-        scratch: &'t Bump,
         scope: &[Symbol],
-        symbols: &SymbolTable<'a>,
+        symbols: &SymbolTable,
         code: &mut CodeTable<'a>,
-        stack: StackLimit,
-    ) -> Result<Expr<'a>> {
+        arena: &'a Bump,
+        Workspace { scratch, stack }: Workspace<'t>,
+    ) -> Result<CodeId> {
         let mut pass = Pass {
             resolver: self,
             tree,
             symbols,
             code,
+            arena,
             stack,
             scratch,
             depth: 0,
@@ -105,7 +100,7 @@ impl<'a> Resolver<'a> {
         }
         let result = pass.expression(tree.root);
         pass.unbind(0);
-        result
+        Ok(code.delay(result?))
     }
 }
 
@@ -119,10 +114,12 @@ fn too_deep<T>() -> Result<T> {
 }
 
 struct Pass<'r, 't, 'a> {
-    resolver: &'r mut Resolver<'a>,
+    resolver: &'r mut Resolver,
     tree: &'t Tree<'t>,
-    symbols: &'r SymbolTable<'a>,
+    symbols: &'r SymbolTable,
     code: &'r mut CodeTable<'a>,
+    /// For code.
+    arena: &'a Bump,
     stack: StackLimit,
     /// For what is needed while lowering only.
     scratch: &'t Bump,
@@ -169,7 +166,7 @@ impl<'t, 'a> Pass<'_, 't, 'a> {
     }
 
     fn alloc<T>(&self, value: T) -> &'a T {
-        self.resolver.arena.alloc(value)
+        self.arena.alloc(value)
     }
 
     /// A slice of what `lower` makes of each item. What it lowers goes to the arena as well, behind the slice.
@@ -179,7 +176,7 @@ impl<'t, 'a> Pass<'_, 't, 'a> {
         mut lower: impl FnMut(&mut Self, I) -> Result<T>,
     ) -> Result<&'a [T]> {
         let items = items.into_iter();
-        let mut slice = Vec::with_capacity_in(items.len(), self.resolver.arena);
+        let mut slice = Vec::with_capacity_in(items.len(), self.arena);
         for item in items {
             slice.push(lower(self, item)?);
         }
@@ -187,7 +184,7 @@ impl<'t, 'a> Pass<'_, 't, 'a> {
     }
 
     fn string(&self, bytes: &[u8]) -> &'a NixString<'a> {
-        let bytes = self.resolver.arena.alloc_slice_copy(bytes);
+        let bytes = self.arena.alloc_slice_copy(bytes);
         self.alloc(NixString::new(bytes, ContextId::EMPTY))
     }
 
@@ -208,7 +205,7 @@ impl<'t, 'a> Pass<'_, 't, 'a> {
             None if self.withs.is_empty() => undefined(name, position, self.similar(name)),
             None => {
                 let levels = self.withs.iter().rev().map(|depth| self.depth - depth);
-                let levels = self.resolver.arena.alloc_slice_fill_iter(levels);
+                let levels = self.arena.alloc_slice_fill_iter(levels);
                 Ok(Expr::Dynamic(self.alloc(ir::Dynamic { name, position, levels })))
             }
         }
@@ -238,25 +235,25 @@ impl<'t, 'a> Pass<'_, 't, 'a> {
     }
 
     fn thunk(&mut self, expr: Expr<'a>) -> Lazy<'a> {
-        let id = CodeId(self.code.delayed.len() as u32);
-        self.code.delayed.push(expr);
-        Lazy::Delayed(id)
+        Lazy::Delayed(self.code.delay(expr))
     }
 
     fn delay(&mut self, expr: Expr<'a>) -> Lazy<'a> {
-        let constant = match expr {
+        let literal = match expr {
             Expr::Local(variable) => return Lazy::Local { level: variable.level(), slot: variable.slot() },
             Expr::Far(&FarVariable { level, slot, .. }) => return Lazy::Local { level, slot },
             Expr::Global(number) => return Lazy::Global(number as u32),
             Expr::Lambda(number) => return Lazy::Function(LambdaId(number as u32)),
-            Expr::Int(number) => Value::Int(number),
-            Expr::Float(number) => Value::Float(*number),
-            Expr::String(string) => Value::String(string),
-            Expr::Path(path) => Value::Path(path),
-            Expr::List(&[]) => Value::List(self.alloc(List { items: &[] })),
+            Expr::Int(number) => Literal::Int(number),
+            Expr::Float(number) => Literal::Float(*number),
+            Expr::String(string) => Literal::String(string),
+            Expr::Path(path) => Literal::Path(path),
+            Expr::List(&[]) => Literal::EmptyList,
             expr => return self.thunk(expr),
         };
-        Lazy::Constant(self.alloc(Cell::new(constant)))
+        let number = self.code.constants;
+        self.code.constants += 1;
+        Lazy::Constant(self.alloc(Constant { literal, number }))
     }
 
     fn path(&mut self, path: &'t [AttrName<'t>]) -> Result<&'a [Name<'a>]> {
@@ -280,7 +277,7 @@ impl<'t, 'a> Pass<'_, 't, 'a> {
             Ast::Float(number) => Expr::Float(self.alloc(*number)),
             Ast::Str(text) => Expr::String(self.string(text)),
             Ast::Path(path) => {
-                let bytes = self.resolver.arena.alloc_slice_copy(path);
+                let bytes = self.arena.alloc_slice_copy(path);
                 Expr::Path(self.alloc(PathValue { bytes }))
             }
             Ast::Var(position, name) => self.variable(*name, *position)?,
@@ -290,14 +287,14 @@ impl<'t, 'a> Pass<'_, 't, 'a> {
                 let entries = self.variable(known::NIX_PATH, *position)?;
                 let entries = self.delay(entries);
                 let path = self.delay(Expr::String(self.string(path)));
-                let arguments = self.resolver.arena.alloc_slice_copy(&[entries, path]);
+                let arguments = self.arena.alloc_slice_copy(&[entries, path]);
                 Expr::Call(self.alloc(ir::Call { position: *position, function, arguments }))
             }
             Ast::Select { position, target, path, default } => {
                 let target = self.expression(target)?;
                 if let ([AttrName::Static(name, name_position)], None) = (path, default) {
                     let (name, name_position) = (*name, *name_position);
-                    let place = Cell::new(0);
+                    let place = Hint::new(0);
                     let select = ir::SelectOne { target, name, position: *position, name_position, place };
                     return Ok(Expr::Attribute(self.alloc(select)));
                 }
@@ -318,7 +315,7 @@ impl<'t, 'a> Pass<'_, 't, 'a> {
                     function = inner;
                 }
                 let function = self.expression(function)?;
-                let mut all = Vec::with_capacity_in(count, self.resolver.arena);
+                let mut all = Vec::with_capacity_in(count, self.arena);
                 self.arguments(ast, &mut all)?;
                 let arguments = all.into_bump_slice();
                 Expr::Call(self.alloc(ir::Call { position: *position, function, arguments }))

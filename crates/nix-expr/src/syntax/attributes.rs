@@ -45,13 +45,13 @@ impl<'s> AttrSet<'s> {
 }
 
 /// The sets of the text that is being parsed.
-pub(super) struct Sets<'s, 'p, 'a> {
+pub(super) struct Sets<'s, 'p> {
     pub(super) sets: std::vec::Vec<AttrSet<'s>>,
-    pub(super) symbols: &'p SymbolTable<'a>,
+    pub(super) symbols: &'p SymbolTable,
     pub(super) alloc: &'s Bump,
 }
 
-impl<'s> Sets<'s, '_, '_> {
+impl<'s> Sets<'s, '_> {
     pub(super) fn create(&mut self, position: Position) -> SetId {
         let id = SetId(self.sets.len() as u32);
         self.sets.push(AttrSet::new(position, self.alloc));

@@ -6,19 +6,19 @@ use crate::print::{float, quoted, write_name};
 use crate::symbol::{Symbol, SymbolTable};
 
 /// The text of a tree. It is as deep a recursion as parsing was, so whoever could parse can print.
-pub fn show(tree: &Tree<'_>, symbols: &SymbolTable<'_>) -> Vec<u8> {
+pub fn show(tree: &Tree<'_>, symbols: &SymbolTable) -> Vec<u8> {
     let mut printer = Printer { tree, symbols, out: Vec::new() };
     printer.expression(tree.root);
     printer.out
 }
 
-struct Printer<'p, 's, 'a> {
+struct Printer<'p, 's> {
     tree: &'p Tree<'s>,
-    symbols: &'p SymbolTable<'a>,
+    symbols: &'p SymbolTable,
     out: Vec<u8>,
 }
 
-impl<'s> Printer<'_, 's, '_> {
+impl<'s> Printer<'_, 's> {
     fn text(&mut self, text: &str) {
         self.out.extend_from_slice(text.as_bytes());
     }

@@ -1,20 +1,22 @@
 //! Derivations.
 
+mod declared;
 mod finish;
+mod identity;
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
 
-use nix_store::{ContentAddressMethod, Derivation, DerivationOutput, HashAlgorithm, output_placeholder};
+use nix_store::{DerivationOutput, output_placeholder};
 
+use self::declared::Declared;
+use super::Builtin;
 use super::attrsets::GET_ATTR;
-use super::{Builtin, hashes, to_json};
 use crate::attrs::{Attr, Attrs};
 use crate::error::{Error, ErrorKind, FrameText};
 use crate::eval::{Coercion, Evaluated, Evaluator};
 use crate::position::Position;
 use crate::settings::Feature;
-use crate::string::{ContextElement, ContextId};
+use crate::string::ContextElement;
 use crate::symbol::{Symbol, known};
 use crate::value::{Slot, Value};
 
@@ -91,7 +93,7 @@ fn wrap<'a>(
     shared.extend(drv_attrs.map(|value| Attr { name: known::DRV_ATTRS, position, value }));
     let common = attrs.update(by_name, e.arena).update(Attrs::from_unsorted(e.arena, shared), e.arena);
     let get = e.builtin_slot(&GET_ATTR);
-    let select = |name: Symbol| e.application(get, e.symbols.slot(name), Some(strict));
+    let select = |name: Symbol| e.application(get, e.name_slot(name), Some(strict));
     let drv_path = select(known::DRV_PATH);
     let kind = e.slot(e.string(b"derivation"));
     for (name, slot) in &slots {
@@ -101,7 +103,7 @@ fn wrap<'a>(
                 Attr { name: known::OUT_PATH, position, value: select(*name) },
                 Attr { name: known::DRV_PATH, position, value: drv_path },
                 Attr { name: known::TYPE, position, value: kind },
-                Attr { name: known::OUTPUT_NAME, position, value: e.symbols.slot(*name) },
+                Attr { name: known::OUTPUT_NAME, position, value: e.name_slot(*name) },
             ],
         );
         slot.set(Value::Attrs(common.update(own, e.arena)));
@@ -122,77 +124,35 @@ fn derivation_strict<'a>(e: &Evaluator<'a>, args: Arguments<'_, 'a>, at: Positio
                 attr.position,
                 "while evaluating the derivation attribute 'name'",
             )?;
-            (String::from_utf8_lossy(name).into_owned(), attr.position)
+            let name: &'a str = match std::str::from_utf8(name) {
+                Ok(name) => name,
+                Err(_) => e.arena.alloc_str(&String::from_utf8_lossy(name)),
+            };
+            (name, attr.position)
         }
     };
-    make(e, attrs, &name.0, at).map_err(|mut error| {
+    make(e, attrs, name.0, at).map_err(|mut error| {
         error.frame(name.1, FrameText::Owned(format!("while evaluating derivation '{}'", name.0)));
         error
     })
 }
 
-/// What the attributes say besides the environment.
-struct Declared {
-    outputs: Vec<String>,
-    hash: Option<Vec<u8>>,
-    hash_algorithm: Option<HashAlgorithm>,
-    method: Option<ContentAddressMethod>,
-    content_addressed: bool,
-    /// The environment, by name.
-    env: Vec<(Vec<u8>, Vec<u8>)>,
-    /// With structured attributes: the JSON text of each.
-    json: Option<BTreeMap<Vec<u8>, Vec<u8>>>,
-}
-
-fn make<'a>(e: &Evaluator<'a>, attrs: &'a Attrs<'a>, name: &str, at: Position) -> Evaluated<'a> {
+fn make<'a>(e: &Evaluator<'a>, attrs: &'a Attrs<'a>, name: &'a str, at: Position) -> Evaluated<'a> {
     if let Err(error) = nix_store::store_path::check_name(name) {
         return e.fail(ErrorKind::Value, at, format!("invalid derivation name: {error}"));
     }
-    let flag = |name: Symbol| -> Result<bool, Error> {
-        attrs.get(name).map_or(Ok(false), |attr| e.force_bool(attr.value, attr.position))
-    };
-    let structured = flag(known::STRUCTURED_ATTRS)?;
-    let ignore_nulls = flag(known::IGNORE_NULLS)?;
-    let mut declared = Declared {
-        outputs: vec!["out".to_owned()],
-        hash: None,
-        hash_algorithm: None,
-        method: None,
-        content_addressed: false,
-        env: Vec::with_capacity(attrs.len_at_most()),
-        json: structured.then(BTreeMap::new),
-    };
-    let mut drv = Derivation::new(name);
-    let mut context = ContextId::EMPTY;
-    // In the order of names, which decides which of several errors is seen.
-    for attr in e.by_name(attrs) {
-        if attr.name == known::IGNORE_NULLS {
-            continue;
-        }
-        attribute(e, &attr, ignore_nulls, &mut drv, &mut declared, &mut context).map_err(|mut error| {
-            let key = String::from_utf8_lossy(e.symbols.name(attr.name));
-            let text = format!("while evaluating the attribute '{key}' of the derivation '{name}'");
-            error.frame(attr.position, FrameText::Owned(text));
-            error
-        })?;
-    }
-    drv.env = std::mem::take(&mut declared.env).into_iter().collect();
-    if let Some(json) = &declared.json {
-        drv.env.insert(b"__json".to_vec(), join_json(e, json, at)?);
-    }
-    finish::add_inputs(e, &mut drv, context, at)?;
-    if drv.builder.is_empty() {
+    let declared = Declared::read(e, attrs, name, at)?;
+    if declared.builder.is_empty() {
         return e.fail(ErrorKind::MissingAttribute, at, "required attribute 'builder' missing");
     }
-    if drv.system.is_empty() {
+    if declared.system.is_empty() {
         return e.fail(ErrorKind::MissingAttribute, at, "required attribute 'system' missing");
     }
     if name.ends_with(".drv") {
         let message = "derivation names are not allowed to end in '.drv'";
         return e.fail(ErrorKind::Value, at, message);
     }
-    finish::declare_outputs(e, &mut drv, declared, at)?;
-    finish::finish(e, drv, at)
+    finish::finish(e, &declared, at)
 }
 
 /// Something that only an experimental feature allows.
@@ -205,147 +165,6 @@ pub(super) fn require<'a>(e: &Evaluator<'a>, feature: Feature, at: Position) -> 
         "experimental Nix feature '{name}' is disabled; add '--extra-experimental-features {name}' to enable it"
     );
     e.fail(ErrorKind::Unsupported, at, message)
-}
-
-/// Takes one attribute into a derivation.
-fn attribute<'a>(
-    e: &Evaluator<'a>,
-    attr: &Attr<'a>,
-    ignore_nulls: bool,
-    drv: &mut Derivation,
-    declared: &mut Declared,
-    context: &mut ContextId,
-) -> Result<(), Error> {
-    let at = attr.position;
-    let key = e.symbols.name(attr.name);
-    let value = e.force(attr.value, at)?;
-    if ignore_nulls && matches!(value, Value::Null) {
-        return Ok(());
-    }
-    match attr.name {
-        // Where these are false, they are attributes like any other.
-        known::CONTENT_ADDRESSED if e.expect_bool(value, at)? => {
-            require(e, Feature::CaDerivations, at)?;
-            declared.content_addressed = true;
-            return Ok(());
-        }
-        known::IMPURE if e.expect_bool(value, at)? => {
-            require(e, Feature::ImpureDerivations, at)?;
-            return e.fail(ErrorKind::Unsupported, at, "impure derivations are not supported");
-        }
-        known::ARGS => {
-            for item in e.expect_list(value, at)? {
-                let mut text = Vec::new();
-                e.coerce_into(e.force(item, at)?, at, Coercion::DERIVATION, &mut text, context)?;
-                drv.args.push(text);
-            }
-            return Ok(());
-        }
-        known::STRUCTURED_ATTRS if declared.json.is_some() => return Ok(()),
-        _ => {}
-    }
-    let text: Vec<u8> = if let Some(json) = &mut declared.json {
-        let mut text = Vec::new();
-        to_json(e, value, at, true, &mut text, context)?;
-        json.insert(key.to_vec(), text);
-        match attr.name {
-            known::BUILDER => e.expect_string(value, at)?.bytes.to_vec(),
-            known::SYSTEM | known::OUTPUT_HASH | known::OUTPUT_HASH_ALGO | known::OUTPUT_HASH_MODE => {
-                e.expect_plain(value, at)?.to_vec()
-            }
-            known::OUTPUTS => {
-                let mut names = Vec::new();
-                for item in e.expect_list(value, at)? {
-                    names.push(e.force_plain(item, at)?);
-                }
-                names.join(&b' ')
-            }
-            _ => return Ok(()),
-        }
-    } else {
-        let mut text = Vec::new();
-        e.coerce_into(value, at, Coercion::DERIVATION, &mut text, context)?;
-        let means_more = matches!(
-            attr.name,
-            known::BUILDER
-                | known::SYSTEM
-                | known::OUTPUT_HASH
-                | known::OUTPUT_HASH_ALGO
-                | known::OUTPUT_HASH_MODE
-                | known::OUTPUTS
-        );
-        if !means_more {
-            declared.env.push((key.to_vec(), text));
-            return Ok(());
-        }
-        declared.env.push((key.to_vec(), text.clone()));
-        text
-    };
-    match attr.name {
-        known::BUILDER => drv.builder = text,
-        known::SYSTEM => drv.system = text,
-        known::OUTPUT_HASH => declared.hash = Some(text),
-        // An algorithm that is empty is none; a hash in SRI form names its own.
-        known::OUTPUT_HASH_ALGO if text.is_empty() => {}
-        known::OUTPUT_HASH_ALGO => declared.hash_algorithm = Some(hashes::algorithm(e, &text, at)?),
-        known::OUTPUT_HASH_MODE => {
-            declared.method = Some(match &text[..] {
-                b"flat" => ContentAddressMethod::Flat,
-                b"recursive" | b"nar" => ContentAddressMethod::Recursive,
-                b"text" => {
-                    require(e, Feature::DynamicDerivations, at)?;
-                    ContentAddressMethod::Text
-                }
-                other => {
-                    let other = String::from_utf8_lossy(other);
-                    let message = format!("invalid value '{other}' for 'outputHashMode' attribute");
-                    return e.fail(ErrorKind::Value, at, message);
-                }
-            });
-        }
-        known::OUTPUTS => declared.outputs = output_names(e, &text, at)?,
-        _ => {}
-    }
-    Ok(())
-}
-
-fn output_names<'a>(e: &Evaluator<'a>, text: &[u8], at: Position) -> Result<Vec<String>, Error> {
-    let mut names: Vec<String> = Vec::new();
-    for name in
-        text.split(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r')).filter(|name| !name.is_empty())
-    {
-        let name = String::from_utf8_lossy(name).into_owned();
-        if names.contains(&name) {
-            return e.fail(ErrorKind::Value, at, format!("duplicate derivation output '{name}'"));
-        }
-        // The set of a derivation has an attribute of that name already.
-        if name == "drvPath" {
-            return e.fail(ErrorKind::Value, at, "invalid derivation output name 'drvPath'");
-        }
-        names.push(name);
-    }
-    if names.is_empty() {
-        return e.fail(ErrorKind::Value, at, "derivation cannot have an empty set of outputs");
-    }
-    Ok(names)
-}
-
-fn join_json<'a>(
-    e: &Evaluator<'a>,
-    json: &BTreeMap<Vec<u8>, Vec<u8>>,
-    at: Position,
-) -> Result<Vec<u8>, Error> {
-    let mut out = vec![b'{'];
-    for (index, (key, value)) in json.iter().enumerate() {
-        if index > 0 {
-            out.push(b',');
-        }
-        to_json(e, e.string(key), at, false, &mut out, &mut ContextId::EMPTY.clone())?;
-        out.push(b':');
-        out.extend_from_slice(value);
-    }
-    out.push(b'}');
-    Ok(out)
 }
 
 /// `import` of a `.drv` file: the derivation as a set.
@@ -369,7 +188,7 @@ pub(super) fn imported<'a>(e: &Evaluator<'a>, path: &[u8], at: Position) -> Resu
         let name = e.symbols.intern(output.as_bytes());
         strict.push((name, e.string_with(text.as_bytes(), context)));
         names.push(name);
-        name_slots.push(e.symbols.slot(name));
+        name_slots.push(e.name_slot(name));
     }
     let attrs =
         e.attrs_of(&[(known::NAME, e.string(drv.name.as_bytes())), (known::OUTPUTS, e.list(&name_slots))]);

@@ -7,7 +7,7 @@ use super::super::strings::{Piece, Stripped, strip_indentation};
 use super::{Node, Parser};
 use crate::path;
 
-impl<'s> Parser<'s, '_, '_> {
+impl<'s> Parser<'s, '_> {
     /// The expression of an interpolation whose `${` the lexer has just passed; leaves the lexer behind the `}`.
     fn interpolation(&mut self) -> Result<Node<'s>> {
         self.advance()?;

@@ -36,7 +36,7 @@ pub fn parse<'s>(
     text: &'s [u8],
     base: Position,
     options: ParseOptions<'_>,
-    symbols: &SymbolTable<'_>,
+    symbols: &SymbolTable,
     scratch: &'s Bump,
     stack: StackLimit,
 ) -> Result<Tree<'s>> {
@@ -63,16 +63,16 @@ pub fn parse<'s>(
     Ok(Tree { root, sets: parser.sets.sets })
 }
 
-struct Parser<'s, 'p, 'a> {
+struct Parser<'s, 'p> {
     lexer: Lexer<'s>,
     /// The token at hand, and where it starts and ends.
     token: Token,
     start: usize,
     end: usize,
     options: ParseOptions<'p>,
-    symbols: &'p SymbolTable<'a>,
+    symbols: &'p SymbolTable,
     alloc: &'s Bump,
-    sets: Sets<'s, 'p, 'a>,
+    sets: Sets<'s, 'p>,
     /// Nodes of the lists and calls that are being read.
     nodes: Vec<Node<'s>>,
     stack: StackLimit,
@@ -121,7 +121,7 @@ fn binary_power(token: Token) -> Option<(u8, Grouping)> {
     })
 }
 
-impl<'s, 'p> Parser<'s, 'p, '_> {
+impl<'s, 'p> Parser<'s, 'p> {
     fn advance(&mut self) -> Result<()> {
         let (token, start) = self.lexer.next()?;
         self.token = token;

@@ -6,7 +6,7 @@ use super::super::{Result, SyntaxError};
 use super::Parser;
 use crate::position::Position;
 
-impl<'s> Parser<'s, '_, '_> {
+impl<'s> Parser<'s, '_> {
     pub(super) fn recursive_set(&mut self, position: Position) -> Result<SetId> {
         self.expect(Token::OpenBrace)?;
         let set = self.bindings(position, Token::CloseBrace)?;
