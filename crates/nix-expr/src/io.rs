@@ -281,6 +281,21 @@ pub trait EvalIo {
     /// It is missing, unreadable, or forbidden.
     fn read_file(&self, path: &Path) -> Result<Vec<u8>, IoError>;
 
+    /// The SHA-256 of a file, and its bytes unless that hash is `known`. Whoever remembers the hash need not read the file.
+    ///
+    /// # Errors
+    /// As [`Self::read_file`].
+    fn read_file_unless(
+        &self,
+        path: &Path,
+        known: Option<&Hash>,
+    ) -> Result<(Hash, Option<Vec<u8>>), IoError> {
+        let bytes = self.read_file(path)?;
+        let hash = Hash::sha256(&bytes);
+        let is_known = known == Some(&hash);
+        Ok((hash, (!is_known).then_some(bytes)))
+    }
+
     /// What a path names, its last part not followed if it is a link; `None` if there is nothing.
     ///
     /// # Errors

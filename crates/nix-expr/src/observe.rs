@@ -234,6 +234,20 @@ impl EvalIo for Observer<'_> {
         found
     }
 
+    fn read_file_unless(
+        &self,
+        path: &Path,
+        known: Option<&Hash>,
+    ) -> Result<(Hash, Option<Vec<u8>>), IoError> {
+        let found = self.world.read_file_unless(path, known);
+        let answer = match &found {
+            Ok((hash, _)) => Answer(hash.to_base16()),
+            Err(_) => Answer::of(None),
+        };
+        self.see(Question::File(path.to_owned()), answer);
+        found
+    }
+
     fn file_type(&self, path: &Path) -> Result<Option<FileType>, IoError> {
         let found = self.world.file_type(path);
         self.see(Question::Type(path.to_owned()), answer_type(&found));

@@ -7,6 +7,7 @@
 use std::cell::RefCell;
 
 use bumpalo::Bump;
+use nix_store::Hash;
 use rustc_hash::FxHashMap;
 use self_cell::self_cell;
 
@@ -49,6 +50,22 @@ pub(crate) struct Context<'t> {
     pub(crate) scope: &'t [Symbol],
 }
 
+/// A text to parse.
+#[derive(Clone, Copy)]
+pub(crate) struct Text<'t> {
+    /// The SHA-256 of its bytes.
+    pub(crate) hash: Hash,
+    /// The bytes. Not needed for a text that was parsed before.
+    pub(crate) bytes: Option<&'t [u8]>,
+}
+
+impl<'t> Text<'t> {
+    /// A text that may be new.
+    pub(crate) fn new(bytes: &'t [u8]) -> Self {
+        Text { hash: Hash::sha256(bytes), bytes: Some(bytes) }
+    }
+}
+
 /// What is needed while a text is parsed.
 #[derive(Clone, Copy)]
 pub(crate) struct Workspace<'w> {
@@ -60,6 +77,9 @@ pub(crate) struct Workspace<'w> {
 
 /// A parser of files as an evaluation sees it: what it returns lives longer than the evaluation.
 pub(crate) trait FileParser<'a> {
+    /// The hash of the text that was parsed last in a context.
+    fn known(&self, context: Context<'_>) -> Option<Hash>;
+
     /// The code of a text. Adds to `code` and `sources` what is not in them yet, which is more than this text when other
     /// evaluations went before.
     ///
@@ -67,7 +87,7 @@ pub(crate) trait FileParser<'a> {
     /// The text is no expression, or has a variable that nothing binds.
     fn parse(
         &self,
-        text: &[u8],
+        text: Text<'_>,
         context: Context<'_>,
         workspace: Workspace<'_>,
         code: &mut CodeTable<'a>,
@@ -76,9 +96,9 @@ pub(crate) trait FileParser<'a> {
 }
 
 /// The code of a text that was parsed.
-struct Parsed<'c> {
+struct Parsed {
     root: CodeId,
-    source: SourceFile<'c>,
+    hash: Hash,
 }
 
 /// All that was parsed.
@@ -87,7 +107,7 @@ pub(crate) struct ParseCache<'c> {
 }
 
 struct Inner<'c> {
-    files: FxHashMap<Context<'c>, Parsed<'c>>,
+    files: FxHashMap<Context<'c>, Parsed>,
     sources: Vec<SourceFile<'c>>,
     code: CodeTable<'c>,
     resolver: Resolver,
@@ -138,20 +158,27 @@ struct CachingParser<'c, 's> {
     pipe_operators: bool,
 }
 
+/// What is known of a context. The keys' lifetime is that of the arena; a shorter one serves to look one up.
+fn find<'f, 't>(files: &'f FxHashMap<Context<'t>, Parsed>, context: &Context<'t>) -> Option<&'f Parsed> {
+    files.get(context)
+}
+
 impl<'a, 'c: 'a> FileParser<'a> for CachingParser<'c, '_> {
+    fn known(&self, context: Context<'_>) -> Option<Hash> {
+        find(&self.cache.inner.borrow().files, &context).map(|parsed| parsed.hash)
+    }
+
     fn parse(
         &self,
-        text: &[u8],
+        text: Text<'_>,
         context: Context<'_>,
         workspace: Workspace<'_>,
         code: &mut CodeTable<'a>,
         sources: &SourceMap<'a>,
     ) -> Result<CodeId, Error> {
         let inner = &mut *self.cache.inner.borrow_mut();
-        // The keys' lifetime is that of the arena; a shorter one serves to look one up.
-        let files: &FxHashMap<Context<'_>, Parsed<'_>> = &inner.files;
-        let root = match files.get(&context) {
-            Some(parsed) if parsed.source.is_of(text) => Ok(parsed.root),
+        let root = match find(&inner.files, &context) {
+            Some(parsed) if parsed.hash == text.hash => Ok(parsed.root),
             _ => self.lower(inner, text, context, workspace),
         };
         // After a mistake, too: its place is in the new text.
@@ -165,10 +192,11 @@ impl<'c> CachingParser<'c, '_> {
     fn lower(
         &self,
         inner: &mut Inner<'c>,
-        text: &[u8],
+        Text { hash, bytes: text }: Text<'_>,
         context: Context<'_>,
         workspace: Workspace<'_>,
     ) -> Result<CodeId, Error> {
+        let text = text.unwrap_or_default();
         let context = Context {
             origin: match context.origin {
                 Origin::File(path) => Origin::File(self.arena.alloc_slice_copy(path)),
@@ -201,7 +229,7 @@ impl<'c> CachingParser<'c, '_> {
                 failure
             }
         })?;
-        inner.files.insert(context, Parsed { root, source });
+        inner.files.insert(context, Parsed { root, hash });
         Ok(root)
     }
 }

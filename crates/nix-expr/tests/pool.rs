@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use nix_expr::{
     DerivationGraph, ErrorKind, EvalError, EvaluationPool, Feature, Features, FileMemory, FileSystemIo,
-    FileSystemOptions, Settings, evaluate, evaluate_in,
+    FileSystemOptions, Observer, Question, Settings, evaluate, evaluate_in,
 };
 
 /// The text that a file has as its value, and the derivations that it declares.
@@ -16,8 +16,7 @@ fn in_pool(
     settings: &Settings,
     file: &Path,
 ) -> Result<(String, DerivationGraph), EvalError> {
-    let io = FileSystemIo::new(FileSystemOptions { memory: pool.files(), ..FileSystemOptions::default() });
-    evaluate_in(pool, settings, &io, |session| {
+    evaluate_in(pool, settings, &FileSystemIo::default(), |session| {
         let value = session.evaluate_file(file)?;
         Ok((session.to_text(value)?.text, session.derivations()))
     })
@@ -196,4 +195,39 @@ fn what_is_missing_is_looked_for_again() {
     assert!(!exists());
     std::fs::write(directory.path().join("made"), "").unwrap();
     assert!(exists());
+}
+
+/// What an evaluation depended on is known whole, although others have read the same files before.
+#[test]
+fn each_evaluation_is_seen_whole() {
+    let directory = tempfile::tempdir().unwrap();
+    let write = |name: &str, code: &str| {
+        let file = directory.path().join(name);
+        std::fs::write(&file, code).unwrap();
+        file
+    };
+    write("shared.nix", "{ tree = ./tree; names = builtins.attrNames (builtins.readDir ./.); }");
+    write("tree", "content");
+    let code = "let s = import ./shared.nix; in \"${s.tree}${toString s.names}\"";
+    let hosts = [write("one.nix", code), write("two.nix", &format!("{code} + \"2\""))];
+    let observed = |pool: &EvaluationPool, file: &Path| {
+        let memory = pool.files();
+        let io = FileSystemIo::new(FileSystemOptions { memory, ..FileSystemOptions::default() });
+        let observer = Observer::new(&io);
+        let outcome = evaluate_in(pool, &Settings::default(), &observer, |session| {
+            let value = session.evaluate_file(file)?;
+            Ok(session.to_text(value)?.text)
+        });
+        (outcome.unwrap(), observer.observations().unwrap())
+    };
+    let pool = EvaluationPool::default();
+    for file in hosts.iter().chain(&hosts) {
+        let (text, seen) = observed(&pool, file);
+        let alone = observed(&EvaluationPool::default(), file);
+        assert_eq!((&text, &seen), (&alone.0, &alone.1));
+        let asked = |question| seen.contains_key(&question);
+        assert!(asked(Question::File(directory.path().join("shared.nix"))));
+        assert!(asked(Question::Directory(directory.path().to_owned())));
+        assert!(!hosts.iter().filter(|host| *host != file).any(|other| asked(Question::File(other.clone()))));
+    }
 }

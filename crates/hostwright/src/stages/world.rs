@@ -10,7 +10,7 @@ use nix_expr::{
 };
 use nix_flake::SourceTree;
 use nix_store::local::Access;
-use nix_store::{LocalStore, StoreDir, StorePath, StoreRoot};
+use nix_store::{Hash, LocalStore, StoreDir, StorePath, StoreRoot};
 
 use super::evaluate::{DEBIAN, Evaluated, Target, reachable};
 use super::flake::ReadyFlake;
@@ -146,6 +146,17 @@ impl EvalIo for World<'_> {
         match self.extra.get(path) {
             Some(text) => Ok(text.as_bytes().to_vec()),
             None => self.files.read_file(path),
+        }
+    }
+
+    fn read_file_unless(
+        &self,
+        path: &Path,
+        known: Option<&Hash>,
+    ) -> Result<(Hash, Option<Vec<u8>>), IoError> {
+        match self.extra.get(path) {
+            Some(text) => Ok((Hash::sha256(text.as_bytes()), Some(text.as_bytes().to_vec()))),
+            None => self.files.read_file_unless(path, known),
         }
     }
 

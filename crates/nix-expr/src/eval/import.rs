@@ -10,7 +10,7 @@ use super::{Evaluated, Evaluator};
 use crate::error::{Error, ErrorKind};
 use crate::io::{FileType, IoError};
 use crate::ir::CodeId;
-use crate::parse_cache::{Context, Workspace, syntax_failure};
+use crate::parse_cache::{Context, Text, Workspace, syntax_failure};
 use crate::path;
 use crate::position::{Origin, Position};
 use crate::string::ContextId;
@@ -199,13 +199,20 @@ impl<'a> Evaluator<'a> {
     }
 
     fn parse_file(&self, file: &[u8], scope: &[Symbol], position: Position) -> Result<CodeId, Error> {
-        let text = match crate::builtins::bundled_file(file) {
-            Some(text) => text.as_bytes().to_vec(),
-            None => {
-                self.io.read_file(os_path(file)).or_else(|error| self.file_error(file, position, error))?
-            }
+        let home = self.home();
+        let context = Context {
+            origin: Origin::File(file),
+            directory: path::parent(file),
+            home: home.as_deref(),
+            scope,
         };
-        self.parse(&text, Origin::File(file), path::parent(file), scope)
+        if let Some(text) = crate::builtins::bundled_file(file) {
+            return self.code_of(Text::new(text.as_bytes()), context);
+        }
+        let known = self.parser.known(context);
+        let read = self.io.read_file_unless(os_path(file), known.as_ref());
+        let (hash, bytes) = read.or_else(|error| self.file_error(file, position, error))?;
+        self.code_of(Text { hash, bytes: bytes.as_deref() }, context)
     }
 
     /// Parses text that is no file; relative paths are meant from `directory`.
@@ -239,8 +246,16 @@ impl<'a> Evaluator<'a> {
         directory: &[u8],
         scope: &[Symbol],
     ) -> Result<CodeId, Error> {
-        let home = if self.settings.pure { None } else { self.io.environment_variable(b"HOME") };
-        let context = Context { origin, directory, home: home.as_deref(), scope };
+        let home = self.home();
+        self.code_of(Text::new(text), Context { origin, directory, home: home.as_deref(), scope })
+    }
+
+    /// What `~` stands for.
+    fn home(&self) -> Option<Vec<u8>> {
+        if self.settings.pure { None } else { self.io.environment_variable(b"HOME") }
+    }
+
+    fn code_of(&self, text: Text<'_>, context: Context<'_>) -> Result<CodeId, Error> {
         let mut scratch = self.scratch.borrow_mut();
         let workspace = Workspace { scratch: &scratch, stack: self.stack };
         let mut code = self.code.borrow_mut();

@@ -25,6 +25,7 @@ pub struct FileMemory {
     types: Answers<Option<FileType>>,
     directories: Answers<Entries>,
     trees: Answers<Hash>,
+    files: Answers<Hash>,
 }
 
 impl FileMemory {
@@ -51,6 +52,26 @@ impl FileMemory {
                 entries.collect()
             },
         )
+    }
+
+    /// The SHA-256 of a file, and its bytes unless that hash is `known`.
+    pub(super) fn read_unless(
+        &self,
+        real: &Path,
+        known: Option<&Hash>,
+    ) -> std::io::Result<(Hash, Option<Vec<u8>>)> {
+        let files = || self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        let path = real.as_os_str().as_bytes();
+        if let Some(known) = known
+            && files().get(path) == Some(known)
+        {
+            return Ok((*known, None));
+        }
+        let bytes = fs::read(real)?;
+        let hash = Hash::sha256(&bytes);
+        files().insert(path.to_vec(), hash);
+        let is_known = known == Some(&hash);
+        Ok((hash, (!is_known).then_some(bytes)))
     }
 
     /// The hash of a file or tree as an archive (NAR).

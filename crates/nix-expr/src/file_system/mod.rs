@@ -255,6 +255,21 @@ impl EvalIo for FileSystemIo {
         }
     }
 
+    fn read_file_unless(
+        &self,
+        path: &Path,
+        known: Option<&Hash>,
+    ) -> Result<(Hash, Option<Vec<u8>>), IoError> {
+        match self.place(path)? {
+            Place::Real(real) => {
+                let read = self.options.memory.read_unless(&real, known);
+                read.map_err(|error| self.read_error(path, error))
+            }
+            Place::Text(text) => Ok((Hash::sha256(&text), Some(text))),
+            Place::Hidden => Err(self.missing(path)),
+        }
+    }
+
     fn file_type(&self, path: &Path) -> Result<Option<FileType>, IoError> {
         let real = match self.place(path)? {
             Place::Real(real) => real,
