@@ -23,7 +23,7 @@ This file is written by
       --systems crates/compatibility/systems --nixpkgs NIXPKGS --derivations --write docs/compatibility.md
 
 and any part of that; the corpora that are not run keep what was found the last time. np14 is nixpkgs as of March 2014, np26 of
-July 2026 (26.11pre), with a generated stand-in for its table of Haskell packages. None of them is part of this repository.
+July 2026 (26.11pre), with a stand-in for its table of Haskell packages. None of them is part of this repository.
 In `./test`, Nix's language tests run against Debian's source package of Nix, and the project's own cases, its base and
 its examples beside Debian's Nix.
 

@@ -3,7 +3,7 @@
 //! Each file is a host: an expression whose value is a string, such as the `drvPath` of a system's toplevel. Ours are
 //! evaluated each by itself, on one processor and on all of them; Nix gets all in one list, which is how one process of it
 //! evaluates a fleet. Everything runs in processes of their own, in turns, three times; medians are shown. The strings
-//! must be the same.
+//! must be the same. `packages.nix` beside this file makes such expressions of the attributes of a package set.
 
 #![allow(
     clippy::unwrap_used,
