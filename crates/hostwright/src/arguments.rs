@@ -22,7 +22,9 @@ pub use deploy::{
     ApplyArguments, DiffArguments, ExecArguments, GenerationsArguments, Goal, HostsArguments, LogsArguments,
     RollbackArguments, SshArguments, StatusArguments,
 };
-pub use evaluation::{EvalArguments, EvaluationArguments, FunctionArguments, ReplArguments};
+pub use evaluation::{
+    EvalArguments, EvalJobsArguments, EvaluationArguments, FunctionArguments, ReplArguments, SubjectArguments,
+};
 pub use flake::{
     FlakeCheckArguments, FlakeCommand, FlakeCommandArguments, FlakeMetadataArguments, FlakeShowArguments,
 };
@@ -220,6 +222,8 @@ pub enum Command {
     Lint(LintArguments),
     /// Evaluate an attribute of a flake, a file or an expression
     Eval(EvalArguments),
+    /// Evaluate all derivations below an attribute, one JSON object a line
+    EvalJobs(EvalJobsArguments),
     /// Look around in flakes and files, one expression after the other
     Repl(ReplArguments),
     /// Build hosts or other derivations of a flake

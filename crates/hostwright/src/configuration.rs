@@ -282,7 +282,8 @@ fn parse_number(name: &str, text: &str) -> Result<usize, Failure> {
     text.parse().map_err(|_| Failure::Usage(format!("'{text}' is not a value of {name}: give a number")))
 }
 
-fn processors() -> usize {
+/// How many processors this process may use.
+pub fn processors() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 

@@ -205,6 +205,14 @@ pub enum Failure {
         /// Of how many.
         total: usize,
     },
+    /// Derivations that do not evaluate; each was printed with its error.
+    #[error("{count} of {total} do not evaluate; their lines say why")]
+    JobsFailed {
+        /// How many.
+        count: usize,
+        /// Of how many.
+        total: usize,
+    },
     /// Paths of the store that are not what they should be; each was reported.
     #[error("{count} of the store's paths {} damaged", if *count == 1 { "is" } else { "are" })]
     DamagedStore {
@@ -281,7 +289,9 @@ impl Failure {
             Failure::DaemonBuild { .. } | Failure::NotBuilt { .. } => Status::Build,
             Failure::Offline { .. } => Status::Network,
             Failure::NoOutput { .. } | Failure::NoImage { .. } | Failure::NoLog { .. } => Status::Evaluation,
-            Failure::ChecksFailed { .. } | Failure::ScriptsNotProvided { .. } => Status::Evaluation,
+            Failure::ChecksFailed { .. }
+            | Failure::JobsFailed { .. }
+            | Failure::ScriptsNotProvided { .. } => Status::Evaluation,
             Failure::NoEmulator { .. } => Status::Usage,
             Failure::Install(error) => status::of_install(error),
             Failure::Declined => Status::Interrupted,

@@ -174,8 +174,18 @@ fn describe(stages: &[(&'static str, Duration)], peak: Option<u64>) -> String {
 
 /// The most memory that this process has had at once, in bytes: `VmHWM` of proc_pid_status(5).
 fn peak_memory() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    memory("/proc/self/status", "VmHWM:")
+}
+
+/// Memory that can be had without swapping, in bytes: `MemAvailable` of proc_meminfo(5).
+pub fn available_memory() -> Option<u64> {
+    memory("/proc/meminfo", "MemAvailable:")
+}
+
+/// A size in a file of the kernel's, in bytes.
+fn memory(file: &str, field: &str) -> Option<u64> {
+    let text = std::fs::read_to_string(file).ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix(field))?;
     let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kibibytes * 1024)
 }
@@ -189,6 +199,7 @@ mod tests {
         let stages = [("evaluate", Duration::from_millis(412)), ("image", Duration::from_secs(2))];
         assert_eq!(describe(&stages, Some(300 << 20)), "evaluate 0.4 s, image 2.0 s, peak memory 300 MiB");
         assert!(peak_memory().unwrap() > 1 << 20);
+        assert!(available_memory().unwrap() > 1 << 20);
     }
 
     #[test]

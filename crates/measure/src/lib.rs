@@ -52,6 +52,19 @@ pub fn measure(command: &mut Command) -> Usage {
     }
 }
 
+/// As [`measure`], with what the command prints.
+///
+/// # Panics
+/// As [`measure`]; it prints something else than text.
+#[expect(clippy::expect_used, reason = "a failed benchmark has no figures")]
+pub fn measure_printed(command: &mut Command) -> (String, Usage) {
+    let mut printed = tempfile::tempfile().expect("a file for what the command prints");
+    let usage = measure(command.stdout(printed.try_clone().expect("a file that is used twice")));
+    let mut text = String::new();
+    printed.rewind().and_then(|()| printed.read_to_string(&mut text)).expect("what the command printed");
+    (text, usage)
+}
+
 /// The run in the middle by wall time, with the most memory of all.
 ///
 /// # Panics

@@ -3,7 +3,7 @@
 //! Each file is a host: an expression whose value is a string, such as the `drvPath` of a system's toplevel. Ours are
 //! evaluated each by itself, on one processor and on all of them; Nix gets all in one list, which is how one process of it
 //! evaluates a fleet. Everything runs in processes of their own, in turns, three times; medians are shown. The strings
-//! must be the same. `packages.nix` beside this file makes such expressions of the attributes of a package set.
+//! must be the same.
 
 #![allow(
     clippy::unwrap_used,
@@ -12,12 +12,11 @@
     reason = "a failed benchmark has no figures"
 )]
 
-use std::io::Seek;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use measure::{Usage, measure, median};
+use measure::{Usage, measure_printed, median};
 use nix_expr::{EvaluationPool, FileSystemIo, FileSystemOptions, Settings, evaluate_in};
 
 const ROUNDS: usize = 3;
@@ -73,7 +72,7 @@ fn compare(nix: &str, files: &[String]) {
     let ours = |threads: usize| {
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.args(["--threads", &threads.to_string()]).args(files);
-        measured(command)
+        measure_printed(&mut command)
     };
     let store = tempfile::tempdir().unwrap();
     let theirs = || {
@@ -82,7 +81,7 @@ fn compare(nix: &str, files: &[String]) {
         let mut command = Command::new(nix);
         command.args(["--eval", "--json", "--store", &format!("local?root={}", store.path().display())]);
         command.args(["--expr", &expression]);
-        measured(command)
+        measure_printed(&mut command)
     };
     let (mut all, mut one, mut nix) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
@@ -110,14 +109,6 @@ fn compare(nix: &str, files: &[String]) {
         nix.mebibytes / all.mebibytes
     );
     println!("one processor takes {:.2} of the wall time of all", one.seconds / all.seconds);
-}
-
-/// What a run printed, and what it took.
-fn measured(mut command: Command) -> (String, Usage) {
-    let mut printed = tempfile::tempfile().unwrap();
-    let usage = measure(command.stdout(printed.try_clone().unwrap()));
-    printed.rewind().unwrap();
-    (std::io::read_to_string(printed).unwrap(), usage)
 }
 
 fn usages(runs: Vec<(String, Usage)>) -> Vec<Usage> {

@@ -46,6 +46,7 @@ mod string;
 mod suggest;
 mod symbol;
 mod value;
+mod walk;
 
 pub mod syntax;
 
@@ -70,3 +71,4 @@ pub use show::Display;
 pub use stack::StackLimit;
 pub use suggest::closest;
 pub use symbol::{Symbol, SymbolTable};
+pub use walk::{Visitor, WalkLimits, walk};

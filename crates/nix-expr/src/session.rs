@@ -3,6 +3,8 @@
 //! [`evaluate`] runs a closure with a [`Session`] on a thread with a stack of its own. Values live as long as the
 //! session and are handled as [`ValueRef`]s; what leaves the closure is owned: text, JSON, store paths, errors.
 
+use std::cell::Ref;
+use std::ops::Deref;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
@@ -325,6 +327,14 @@ impl<'a> Session<'a> {
         Ok(e.symbols.find(name.as_bytes()).and_then(|name| attrs.get(name)).map(|attr| ValueRef(attr.value)))
     }
 
+    /// Whether two values are one set, and not only equal ones. A value that is not evaluated yet is none.
+    pub(crate) fn is_same_set(&self, one: ValueRef<'a>, other: ValueRef<'a>) -> bool {
+        match (one.0.get(), other.0.get()) {
+            (Value::Attrs(one), Value::Attrs(other)) => std::ptr::eq(one, other),
+            _ => false,
+        }
+    }
+
     /// The names of a set's attributes, sorted.
     pub fn attribute_names(&self, value: ValueRef<'a>) -> Outcome<Vec<String>> {
         let e = &self.evaluator;
@@ -517,14 +527,16 @@ impl<'a> Session<'a> {
         ValueRef(e.slot(e.attrs(attrs)))
     }
 
-    /// The derivations that were computed so far. Nothing of them is in the store yet.
-    pub fn derivations(&self) -> DerivationGraph {
-        self.evaluator.derivations.borrow().graph.clone()
+    /// The derivations that were computed so far. Nothing of them is in the store yet. Nothing can be evaluated as long as
+    /// the result is held.
+    pub fn derivations(&self) -> impl Deref<Target = DerivationGraph> {
+        Ref::map(self.evaluator.derivations.borrow(), |derivations| &derivations.graph)
     }
 
-    /// Bytes that the evaluation holds.
+    /// Bytes that the values of the evaluation take.
     pub fn memory(&self) -> usize {
-        self.evaluator.arena.allocated_bytes()
+        let arena = self.evaluator.arena;
+        arena.allocated_bytes() - arena.chunk_capacity()
     }
 }
 

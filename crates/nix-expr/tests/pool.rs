@@ -18,7 +18,7 @@ fn in_pool(
 ) -> Result<(String, DerivationGraph), EvalError> {
     evaluate_in(pool, settings, &FileSystemIo::default(), |session| {
         let value = session.evaluate_file(file)?;
-        Ok((session.to_text(value)?.text, session.derivations()))
+        Ok((session.to_text(value)?.text, session.derivations().clone()))
     })
 }
 

@@ -46,7 +46,7 @@ pub(super) fn run(invocation: &Invocation) -> Result<String, Interrupted> {
         // The output survives an error that comes later.
         let mut text = String::new();
         let found = request.evaluate(session, &mut text);
-        Ok((text, found, session.derivations()))
+        Ok((text, found, session.derivations().clone()))
     });
     let (text, found, graph) = evaluated.map_err(|error| (String::new(), error.into()))?;
     out.push_str(&text);

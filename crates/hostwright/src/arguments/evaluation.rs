@@ -1,4 +1,7 @@
-//! How configurations are evaluated, and the arguments of `eval` and `repl`.
+//! How configurations are evaluated, and the arguments of `eval`, `eval-jobs` and `repl`.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
 
 use clap::{ArgAction, Args, ValueHint};
 
@@ -42,18 +45,9 @@ pub struct FunctionArguments {
     pub strings: Vec<String>,
 }
 
-/// Arguments of `eval`.
+/// A value that is asked for: of a flake, a file or an expression.
 #[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  hostwright eval .#nixosConfigurations.web.config.services.openssh.ports --json
-  hostwright eval .#nixosConfigurations --apply builtins.attrNames
-  hostwright eval --expr '1 + 2'
-  hostwright eval --file default.nix --argstr name web -A config.networking
-  echo 'builtins.currentSystem' | hostwright eval --file -
-
-Flakes and --expr are evaluated purely, --file is not; --impure lets all of them look at this machine.")]
-pub struct EvalArguments {
+pub struct SubjectArguments {
     /// The flake, and the attribute in it
     #[arg(value_name = "FLAKE#ATTRIBUTE", required_unless_present_any = ["expr", "file"])]
     pub installable: Option<String>,
@@ -69,6 +63,30 @@ pub struct EvalArguments {
     /// Arguments for functions on the way to the attribute, and for its value if there are any.
     #[command(flatten)]
     pub functions: FunctionArguments,
+}
+
+impl SubjectArguments {
+    /// Whether it is the value of a file or an expression, and of no flake.
+    pub fn is_expression(&self) -> bool {
+        self.expr.is_some() || self.file.is_some()
+    }
+}
+
+/// Arguments of `eval`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  hostwright eval .#nixosConfigurations.web.config.services.openssh.ports --json
+  hostwright eval .#nixosConfigurations --apply builtins.attrNames
+  hostwright eval --expr '1 + 2'
+  hostwright eval --file default.nix --argstr name web -A config.networking
+  echo 'builtins.currentSystem' | hostwright eval --file -
+
+Flakes and --expr are evaluated purely, --file is not; --impure lets all of them look at this machine.")]
+pub struct EvalArguments {
+    /// What is evaluated.
+    #[command(flatten)]
+    pub subject: SubjectArguments,
     /// Print JSON
     #[arg(long, conflicts_with_all = ["raw", "xml"])]
     pub json: bool,
@@ -87,6 +105,51 @@ pub struct EvalArguments {
     /// Call this function with the value and print the result
     #[arg(long, value_name = "FUNCTION")]
     pub apply: Option<String>,
+}
+
+/// Arguments of `eval-jobs`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  hostwright eval-jobs .#nixosConfigurations
+  hostwright eval-jobs .#checks --force-recurse
+  hostwright eval-jobs --file ./nixpkgs --arg config '{ allowUnfree = true; }' --read-only
+  hostwright eval-jobs . --select 'flake: { inherit (flake) checks packages; }' --force-recurse --meta
+
+One JSON object a line for each derivation, as soon as it is known: attr, attrPath, drvPath, name, outputs and system. What does
+not evaluate has error instead, and exit status 3 follows in the end. The .drv files are in the store when a line is printed. A
+host (what evalModules returns) stands for its config.system.build.toplevel.")]
+pub struct EvalJobsArguments {
+    /// What the derivations are looked for in.
+    #[command(flatten)]
+    pub subject: SubjectArguments,
+    /// Call this function with the value, and look for derivations in the result
+    #[arg(long, value_name = "FUNCTION")]
+    pub select: Option<String>,
+    /// Look into all sets, not only into those with recurseForDerivations = true
+    #[arg(long)]
+    pub force_recurse: bool,
+    /// Add meta to the lines: the derivation's own, as far as it is data
+    #[arg(long)]
+    pub meta: bool,
+    /// Add inputDrvs to the lines: the derivations that the derivation needs, and which outputs of them
+    #[arg(long)]
+    pub show_input_drvs: bool,
+    /// Call this function with each derivation, and add the result to its line as extraValue
+    #[arg(long, value_name = "FUNCTION")]
+    pub apply: Option<String>,
+    /// How many evaluations there are at once [default: one on each processor, as far as free memory allows]
+    #[arg(long, value_name = "N")]
+    pub workers: Option<NonZeroUsize>,
+    /// How large an evaluation grows before a new one goes on, in MiB
+    #[arg(long, value_name = "MIB", default_value = "4096")]
+    pub max_memory_size: NonZeroUsize,
+    /// Build nothing and write nothing to the store
+    #[arg(long, alias = "no-instantiate")]
+    pub read_only: bool,
+    /// Keep the .drv files from being collected, by links in this directory
+    #[arg(long, value_name = "DIRECTORY", value_hint = ValueHint::DirPath, conflicts_with = "read_only")]
+    pub gc_roots_dir: Option<PathBuf>,
 }
 
 /// Arguments of `repl`.

@@ -7,7 +7,7 @@ use nix_expr::{Display, EvalError, ValueRef, evaluate as run_evaluation};
 use nix_flake::{AttributePath, Installable, nix_string};
 
 use super::Session;
-use crate::arguments::{EvalArguments, FunctionArguments};
+use crate::arguments::{EvalArguments, FunctionArguments, SubjectArguments};
 use crate::failure::Failure;
 use crate::output;
 use crate::stages::evaluate::{self, Evaluation};
@@ -16,17 +16,15 @@ use crate::stages::world::World;
 
 /// Evaluates and prints.
 pub fn run(session: &Session, arguments: &EvalArguments) -> Result<(), Failure> {
-    let text = if arguments.expr.is_some() || arguments.file.is_some() {
-        expression(session, arguments)?
-    } else {
-        flake(session, arguments)?
+    let text = match arguments.subject.is_expression() {
+        true => expression(session, arguments)?,
+        false => flake(session, arguments)?,
     };
     if arguments.raw || arguments.xml { output::write(&text) } else { output::line(&text) }
 }
 
 fn flake(session: &Session, arguments: &EvalArguments) -> Result<String, Failure> {
-    let text = arguments.installable.as_deref().unwrap_or(".");
-    let installable = Installable::parse(text, &session.configuration.working_directory)?;
+    let installable = installable(session, &arguments.subject)?;
     let fleet = packages::Fleet::open(session, &installable.flake)?;
     let system = &session.configuration.evaluation.system;
     let (text, _) = fleet.with_packages(session, |flake| {
@@ -41,29 +39,12 @@ fn flake(session: &Session, arguments: &EvalArguments) -> Result<String, Failure
     Ok(text)
 }
 
-/// `--expr` and `--file`: no flake. As in Nix, a file is evaluated impurely.
 fn expression(session: &Session, arguments: &EvalArguments) -> Result<String, Failure> {
-    let directory = &session.configuration.working_directory;
-    let pure = !session.configuration.impure && arguments.file.is_none();
-    let settings = evaluate::settings(session, pure);
-    let world = World::new(session, evaluate::files(session, pure), Vec::new());
-    let attribute = arguments.attr.as_deref().or(arguments.installable.as_deref()).unwrap_or_default();
-    let path: AttributePath = attribute.parse()?;
-    let standard_input = match arguments.file.as_deref() {
-        Some("-") => Some(read_standard_input()?),
-        _ => None,
-    };
+    let expression = Expression::new(session, &arguments.subject)?;
+    let world = World::new(session, evaluate::files(session, expression.is_pure), Vec::new());
     let text = session.progress.stage("evaluate", "Evaluating", || {
-        run_evaluation(&settings, &world, |evaluation| {
-            let value = match (&arguments.expr, &standard_input, &arguments.file) {
-                (Some(text), _, _) => evaluation.evaluate_text(text, "«string»", directory)?,
-                (None, Some(text), _) => evaluation.evaluate_text(text, "«stdin»", directory)?,
-                (None, None, Some(file)) => file_value(evaluation, file, directory)?,
-                (None, None, None) => evaluation.null(),
-            };
-            let named = function_arguments(evaluation, &arguments.functions, directory)?;
-            let parts: Vec<&str> = path.0.iter().map(String::as_str).collect();
-            let mut value = evaluation.select_uncalled(value, &parts, &named)?;
+        run_evaluation(&evaluate::settings(session, expression.is_pure), &world, |evaluation| {
+            let (mut value, named) = expression.value(evaluation)?;
             if !named.is_empty() {
                 value = evaluation.auto_call(value, &named)?;
             }
@@ -71,6 +52,53 @@ fn expression(session: &Session, arguments: &EvalArguments) -> Result<String, Fa
         })
     })?;
     Ok(text)
+}
+
+/// What of a flake is asked for.
+pub fn installable(session: &Session, subject: &SubjectArguments) -> Result<Installable, Failure> {
+    let text = subject.installable.as_deref().unwrap_or(".");
+    Ok(Installable::parse(text, &session.configuration.working_directory)?)
+}
+
+/// What `--expr` or `--file` gives: no flake.
+pub struct Expression<'e> {
+    subject: &'e SubjectArguments,
+    directory: &'e Path,
+    path: AttributePath,
+    standard_input: Option<String>,
+    /// Whether it is evaluated purely. As in Nix, a file is not.
+    pub is_pure: bool,
+}
+
+impl<'e> Expression<'e> {
+    /// Reads what is not read by evaluation.
+    pub fn new(session: &'e Session, subject: &'e SubjectArguments) -> Result<Self, Failure> {
+        let attribute = subject.attr.as_deref().or(subject.installable.as_deref()).unwrap_or_default();
+        let standard_input = match subject.file.as_deref() {
+            Some("-") => Some(read_standard_input()?),
+            _ => None,
+        };
+        Ok(Expression {
+            subject,
+            directory: &session.configuration.working_directory,
+            path: attribute.parse()?,
+            standard_input,
+            is_pure: !session.configuration.impure && subject.file.is_none(),
+        })
+    }
+
+    /// The value that is asked for, and the arguments for functions. It is not called with them yet.
+    pub fn value<'a>(&self, evaluation: &Evaluation<'a>) -> Result<(ValueRef<'a>, Named<'a>), EvalError> {
+        let value = match (&self.subject.expr, &self.standard_input, &self.subject.file) {
+            (Some(text), _, _) => evaluation.evaluate_text(text, "«string»", self.directory)?,
+            (None, Some(text), _) => evaluation.evaluate_text(text, "«stdin»", self.directory)?,
+            (None, None, Some(file)) => file_value(evaluation, file, self.directory)?,
+            (None, None, None) => evaluation.null(),
+        };
+        let named = function_arguments(evaluation, &self.subject.functions, self.directory)?;
+        let parts: Vec<&str> = self.path.0.iter().map(String::as_str).collect();
+        Ok((evaluation.select_uncalled(value, &parts, &named)?, named))
+    }
 }
 
 fn read_standard_input() -> Result<String, Failure> {
@@ -99,12 +127,15 @@ pub fn file_value<'a>(
     evaluation.evaluate_file(&directory.join(file))
 }
 
+/// Values by the names of arguments.
+pub type Named<'a> = Vec<(String, ValueRef<'a>)>;
+
 /// The values of `--arg` and `--argstr`.
 pub fn function_arguments<'a>(
     evaluation: &Evaluation<'a>,
     arguments: &FunctionArguments,
     directory: &Path,
-) -> Result<Vec<(String, ValueRef<'a>)>, EvalError> {
+) -> Result<Named<'a>, EvalError> {
     let mut named = Vec::new();
     for pair in arguments.expressions.chunks_exact(2) {
         named.push((pair[0].clone(), evaluation.evaluate_text(&pair[1], "«--arg»", directory)?));

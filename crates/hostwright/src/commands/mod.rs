@@ -7,6 +7,7 @@ mod completions;
 mod copy;
 mod diff;
 pub mod eval;
+mod eval_jobs;
 mod exec;
 mod flake;
 mod flash;
@@ -103,7 +104,11 @@ fn dispatch(arguments: Arguments) -> Result<ExitCode, Failure> {
     let environment = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
     let (mut configuration, warnings) =
         Configuration::new(&global, &limits, &environment, &working_directory)?;
-    configuration.evaluation.read_only = matches!(&command, Command::Eval(arguments) if arguments.read_only);
+    configuration.evaluation.read_only = match &command {
+        Command::Eval(arguments) => arguments.read_only,
+        Command::EvalJobs(arguments) => arguments.read_only,
+        _ => false,
+    };
     if let Command::Flake(arguments) = &command {
         flake::configure(arguments, &mut configuration)?;
     }
@@ -134,6 +139,7 @@ fn dispatch(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Packages(arguments) => packages::run(&session, arguments).map(|()| ExitCode::SUCCESS),
         Command::Lint(arguments) => lint::run(&session, arguments).map(|()| ExitCode::SUCCESS),
         Command::Eval(arguments) => eval::run(&session, arguments).map(|()| ExitCode::SUCCESS),
+        Command::EvalJobs(arguments) => eval_jobs::run(&session, arguments).map(|()| ExitCode::SUCCESS),
         Command::Repl(arguments) => repl::run(&session, arguments).map(|()| ExitCode::SUCCESS),
         Command::Build(arguments) => build::run(&session, arguments).map(|()| ExitCode::SUCCESS),
         Command::Image(arguments) => image::run(&session, arguments).map(|()| ExitCode::SUCCESS),
@@ -185,6 +191,7 @@ impl Command {
             | Command::Lint(_)
             | Command::Log(_)
             | Command::Eval(_)
+            | Command::EvalJobs(_)
             | Command::Repl(_)
             | Command::Gc(_)
             | Command::Store(_)

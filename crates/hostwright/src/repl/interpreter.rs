@@ -228,7 +228,7 @@ impl<'r, 'a> Interpreter<'r, 'a> {
                 None => "out".to_owned(),
             };
             let target = Target { name: derivation.name().to_owned(), derivation, output };
-            Ok::<_, EvalError>((target, this.evaluation.derivations()))
+            Ok::<_, EvalError>((target, this.evaluation.derivations().clone()))
         })?;
         let output_name = target.output.clone();
         let (store, built) = self.guarded(|this| this.world.build(vec![target], &graph))?;

@@ -15,13 +15,21 @@ use style::Style;
 
 /// Prints a failure on standard error.
 pub fn print(failure: &Failure, show_trace: bool) {
-    let style = Style::of_standard_error();
-    let text = match failure.evaluation_error() {
-        Some(error) => evaluation::render(error, failure.advice(), show_trace, style),
-        None => failure::render(failure, style),
-    };
+    let text = render(failure, show_trace, Style::of_standard_error());
     // Nobody reads it when standard error is closed, and that is no reason to stop.
     let _ = write!(std::io::stderr().lock(), "{text}");
+}
+
+/// What [`print`] prints where there are no colours.
+pub fn text(failure: &Failure, show_trace: bool) -> String {
+    render(failure, show_trace, Style::PLAIN)
+}
+
+fn render(failure: &Failure, show_trace: bool, style: Style) -> String {
+    match failure.evaluation_error() {
+        Some(error) => evaluation::render(error, failure.advice(), show_trace, style),
+        None => failure::render(failure, style),
+    }
 }
 
 /// `'a', 'b' or 'c'`

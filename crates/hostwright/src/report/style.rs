@@ -13,7 +13,6 @@ pub struct Style {
 
 impl Style {
     /// Text only, as files and pipes get it.
-    #[cfg(test)]
     pub const PLAIN: Style = Style { colours: false, unicode: false };
 
     /// What this process's standard error can show; `NO_COLOR` is respected.

@@ -102,10 +102,22 @@ pub fn files(session: &Session, pure: bool) -> FileSystemOptions {
 }
 
 /// Where an evaluation of the flake looks.
-fn world<'s>(session: &'s Session, flake: &ReadyFlake, pool: &EvaluationPool) -> World<'s> {
+pub fn world<'s>(session: &'s Session, flake: &ReadyFlake, pool: &EvaluationPool) -> World<'s> {
     let options = files(session, flake.is_pure);
     let options = FileSystemOptions { mappings: flake.mappings.clone(), memory: pool.files(), ..options };
     World::new(session, options, flake.trees.clone()).with_flake(flake)
+}
+
+/// The settings of an evaluation of the flake.
+pub fn flake_settings(session: &Session, flake: &ReadyFlake) -> Settings {
+    let mut settings = settings(session, flake.is_pure);
+    settings.search_path.extend_from_slice(&flake.search_path);
+    settings
+}
+
+/// The flake as a value.
+pub fn flake_value<'a>(evaluation: &Evaluation<'a>, flake: &ReadyFlake) -> Result<ValueRef<'a>, EvalError> {
+    evaluation.evaluate_text(&flake.expression, "«flake»", Path::new("/"))
 }
 
 /// Evaluates something of a flake in a world that `observer` looks at.
@@ -117,11 +129,8 @@ fn with_flake<T: Send>(
     observer: &Observer<'_>,
     body: impl for<'s, 'a> FnOnce(&'s Evaluation<'a>, ValueRef<'a>) -> Result<T, EvalError> + Send,
 ) -> Result<T, Failure> {
-    let mut settings = settings(session, flake.is_pure);
-    settings.search_path.extend_from_slice(&flake.search_path);
-    let result = evaluate_in(pool, &settings, observer, |evaluation| {
-        let value = evaluation.evaluate_text(&flake.expression, "«flake»", Path::new("/"))?;
-        body(evaluation, value)
+    let result = evaluate_in(pool, &flake_settings(session, flake), observer, |evaluation| {
+        body(evaluation, flake_value(evaluation, flake)?)
     });
     result.map_err(|error| world.explain(error).into())
 }

@@ -12,6 +12,7 @@ mod flake_settings;
 pub mod hive_file;
 pub mod hosts;
 pub mod image;
+pub mod jobs;
 pub mod lint;
 pub mod option_reference;
 pub mod packages;

@@ -142,10 +142,14 @@ impl Fleet {
         let ready = self.ready(session)?;
         let failure = match body(&ready) {
             Ok(result) => return Ok((result, ready)),
-            Err(failure) if ready.uses_debian() && may_be_missing_package(&failure) => failure,
+            Err(failure)
+                if ready.uses_debian() && failure.evaluation_error().is_some_and(may_be_missing_package) =>
+            {
+                failure
+            }
             Err(failure) => return Err(failure),
         };
-        let certain = is_missing_package(&failure);
+        let certain = failure.evaluation_error().is_some_and(says_missing_package);
         if certain {
             session.progress.say(match self.lock.borrow().is_some() {
                 true => "A package is not in debian.lock: pinning packages.",
@@ -264,23 +268,16 @@ impl Fleet {
     }
 }
 
-/// Whether the failure says that a package is not locked.
-fn is_missing_package(failure: &Failure) -> bool {
-    failure.evaluation_error().is_some_and(says_missing_package)
-}
-
 /// Whether an error says that a package is not locked.
 pub fn says_missing_package(error: &EvalError) -> bool {
     error.message.contains(NOT_LOCKED)
 }
 
 /// Whether a package that is not locked can be the reason: `pkgs.NAME` is then an attribute that does not exist.
-fn may_be_missing_package(failure: &Failure) -> bool {
-    is_missing_package(failure)
-        || failure.evaluation_error().is_some_and(|error| {
-            matches!(error.kind, ErrorKind::MissingAttribute | ErrorKind::UndefinedVariable)
-                && error.location.as_ref().is_some_and(|place| place.is_file)
-        })
+pub fn may_be_missing_package(error: &EvalError) -> bool {
+    says_missing_package(error)
+        || matches!(error.kind, ErrorKind::MissingAttribute | ErrorKind::UndefinedVariable)
+            && error.location.as_ref().is_some_and(|place| place.is_file)
 }
 
 /// The derivations of all hosts and of the tools to run them, and which belong together.

@@ -117,11 +117,8 @@ fn prepare_by(
 ) -> Result<Prepared, Failure> {
     session.progress.stage("plan", "Planning", || {
         let configuration = &session.configuration;
-        let mut store = LocalStore::open(StoreRoot::new(&configuration.store_root))?;
-        store.set_optimise_added(configuration.optimise_store);
-        store.set_sync_before_register(configuration.sync_store_paths);
-        add_sources(&store, trees, evaluated)?;
-        store.write_derivations(evaluated.graph.values().map(|derivation| &**derivation))?;
+        let store = open_store(session)?;
+        write(&store, trees, evaluated)?;
         let wanted: Vec<Wanted> = evaluated
             .targets
             .iter()
@@ -157,6 +154,22 @@ fn prepare_by(
         let plan = plan(&means, &store, &wanted)?;
         Ok(Prepared { store, plan, means, daemon })
     })
+}
+
+/// Our own store, with the settings of this run.
+pub fn open_store(session: &Session) -> Result<LocalStore, Failure> {
+    let configuration = &session.configuration;
+    let mut store = LocalStore::open(StoreRoot::new(&configuration.store_root))?;
+    store.set_optimise_added(configuration.optimise_store);
+    store.set_sync_before_register(configuration.sync_store_paths);
+    Ok(store)
+}
+
+/// Writes derivations and what they take in, `trees` of inputs among it, to a store.
+pub fn write(store: &LocalStore, trees: &[SourceTree], evaluated: &Evaluated) -> Result<(), Failure> {
+    add_sources(store, trees, evaluated)?;
+    store.write_derivations(evaluated.graph.values().map(|derivation| &**derivation))?;
+    Ok(())
 }
 
 /// The daemon whose store is used, if it has something to do with what was evaluated.

@@ -79,6 +79,16 @@ impl<'s> World<'s> {
         self.files.added()
     }
 
+    /// The trees that files belong to.
+    pub fn trees(&self) -> &[SourceTree] {
+        &self.trees
+    }
+
+    /// The file or text that became this store path, if one did.
+    pub fn added_path(&self, path: &StorePath) -> Option<nix_expr::AddedPath> {
+        self.files.added_path(path)
+    }
+
     /// The store as it is, if there is one that can be read.
     pub fn store(&self) -> Option<LocalStore> {
         LocalStore::open_for(StoreRoot::new(&self.session.configuration.store_root), Access::ReadOnly).ok()

@@ -20,6 +20,7 @@ mod fleets;
 mod identity;
 mod image;
 mod interruptions;
+mod jobs;
 mod lint;
 mod machine;
 mod mirror;

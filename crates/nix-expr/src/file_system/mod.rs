@@ -110,6 +110,11 @@ impl FileSystemIo {
         self.lock().values().cloned().collect()
     }
 
+    /// What became this store path, if something was added as it.
+    pub fn added_path(&self, path: &StorePath) -> Option<AddedPath> {
+        self.lock().get(path).cloned()
+    }
+
     /// Lets a confined evaluation read a store path: it was built or fetched on its behalf.
     pub fn allow(&self, path: StorePath) {
         self.realised.lock().unwrap_or_else(PoisonError::into_inner).insert(path);
