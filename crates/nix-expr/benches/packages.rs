@@ -116,7 +116,7 @@ fn compare(nix: &str, nixpkgs: &str, names: &str, mebibytes: &str) {
     let store = tempfile::tempdir().unwrap();
     let theirs = || {
         let mut command = Command::new(nix);
-        command.args(["--eval", "--strict", "--json", "--read-only"]);
+        command.args(["--eval", "--strict", "--json"]);
         command.args(["--store", &format!("local?root={}", store.path().display())]);
         command.args(["--expr", &expression(nixpkgs, names, "list")]);
         measure_printed(&mut command)
