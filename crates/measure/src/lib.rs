@@ -1,5 +1,6 @@
 //! What commands take: for benchmarks that set programs side by side.
 
+use std::fmt;
 use std::io::{Read, Seek};
 use std::process::Command;
 use std::time::Instant;
@@ -24,6 +25,13 @@ impl Usage {
     #[must_use]
     pub fn processor(&self) -> f64 {
         self.user + self.system
+    }
+}
+
+impl fmt::Display for Usage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Usage { seconds, user, mebibytes, .. } = self;
+        write!(f, "wall {seconds:6.2} s  user {user:6.2} s  memory {mebibytes:5.0} MiB")
     }
 }
 

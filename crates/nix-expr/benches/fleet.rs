@@ -97,10 +97,7 @@ fn compare(nix: &str, files: &[String]) {
     let (all, one, nix) = (median(usages(all)), median(usages(one)), median(usages(nix)));
     println!("{} hosts, {processors} processors", files.len());
     for (name, run) in [("ours, all processors", &all), ("ours, one processor", &one), ("Nix", &nix)] {
-        println!(
-            "{name:22} wall {:6.2} s  user {:6.2} s  memory {:5.0} MiB",
-            run.seconds, run.user, run.mebibytes
-        );
+        println!("{name:22} {run}");
     }
     println!(
         "Nix's wall time is {:.2} of ours on all processors, its user time {:.2}, its memory {:.2}",

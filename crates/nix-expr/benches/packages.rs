@@ -135,10 +135,7 @@ fn compare(nix: &str, nixpkgs: &str, names: &str, mebibytes: &str) {
     let (all, one, nix) = (median(usages(all)), median(usages(one)), median(usages(nix)));
     println!("{} attributes, {processors} processors, {mebibytes} MiB an evaluation", wanted.len());
     for (name, run) in [("ours, all processors", &all), ("ours, one processor", &one), ("Nix", &nix)] {
-        println!(
-            "{name:22} wall {:6.2} s  user {:6.2} s  memory {:5.0} MiB",
-            run.seconds, run.user, run.mebibytes
-        );
+        println!("{name:22} {run}");
     }
     for (name, run) in [("all processors", &all), ("one processor", &one)] {
         println!(

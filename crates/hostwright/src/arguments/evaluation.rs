@@ -141,9 +141,9 @@ pub struct EvalJobsArguments {
     /// How many evaluations there are at once [default: one on each processor, as far as free memory allows]
     #[arg(long, value_name = "N")]
     pub workers: Option<NonZeroUsize>,
-    /// How large an evaluation grows before a new one goes on, in MiB
-    #[arg(long, value_name = "MIB", default_value = "4096")]
-    pub max_memory_size: NonZeroUsize,
+    /// How large an evaluation grows before a new one goes on, in MiB [default: 4096, or half of the memory that is free]
+    #[arg(long, value_name = "MIB")]
+    pub max_memory_size: Option<NonZeroUsize>,
     /// Build nothing and write nothing to the store
     #[arg(long, alias = "no-instantiate")]
     pub read_only: bool,

@@ -19,9 +19,8 @@ use crate::stages::world::World;
 
 /// Prints all derivations that are found.
 pub fn run(session: &Session, arguments: &EvalJobsArguments) -> Result<(), Failure> {
-    let memory = arguments.max_memory_size.get().saturating_mul(1 << 20);
     let wishes = Wishes {
-        limits: WalkLimits { workers: workers(arguments.workers, memory), memory },
+        limits: limits(arguments.workers, arguments.max_memory_size),
         select: arguments.select.clone(),
         apply: arguments.apply.clone(),
         recurses: arguments.force_recurse,
@@ -78,8 +77,17 @@ fn expression(session: &Session, arguments: &EvalJobsArguments, jobs: &Jobs<'_>)
     })
 }
 
-/// How many evaluations that grow to `memory` bytes there are at once, if nobody says: as many as have room.
-fn workers(wanted: Option<NonZeroUsize>, memory: usize) -> NonZeroUsize {
-    let room = available_memory().and_then(|free| usize::try_from(free).ok()).unwrap_or(usize::MAX) / memory;
-    wanted.or(NonZeroUsize::new(room.min(processors()))).unwrap_or(NonZeroUsize::MIN)
+/// How large an evaluation grows at most if nobody says, in MiB.
+const LARGE: usize = 4096;
+
+/// What evaluation may take. If nobody says, an evaluation takes no more than half of the memory that is free, and there are
+/// as many as there are processors and room.
+fn limits(workers: Option<NonZeroUsize>, mebibytes: Option<NonZeroUsize>) -> WalkLimits {
+    let free = available_memory().and_then(|free| usize::try_from(free >> 20).ok()).unwrap_or(usize::MAX);
+    let mebibytes = mebibytes.map_or((free / 2).clamp(1, LARGE), NonZeroUsize::get);
+    let room = NonZeroUsize::new((free / mebibytes).min(processors()));
+    WalkLimits {
+        workers: workers.or(room).unwrap_or(NonZeroUsize::MIN),
+        memory: mebibytes.saturating_mul(1 << 20),
+    }
 }
