@@ -140,7 +140,7 @@ impl<R> Visit<'_, '_, R> {
             Some(derivation) => outputs(&store_dir, derivation),
             None => BTreeMap::from([(text("outputName")?, Some(text("outPath")?))]),
         };
-        let inputs = derivation.as_ref().map(|derivation| inputs(&store_dir, derivation));
+        let shown = derivation.as_ref().filter(|_| wishes.shows_inputs);
         let extra_value = match &wishes.apply {
             Some(function) => {
                 let function = evaluation.evaluate_text(function, "«--apply»", Path::new("/"))?;
@@ -154,7 +154,7 @@ impl<R> Visit<'_, '_, R> {
             attr_path: path,
             drv_path: store_dir.display(&drv_path),
             extra_value,
-            input_drvs: inputs.filter(|_| wishes.shows_inputs),
+            input_drvs: shown.map(|derivation| inputs(&store_dir, derivation)),
             meta: if wishes.shows_meta { meta(evaluation, value)? } else { None },
             name: text("name")?,
             outputs,
