@@ -3,57 +3,45 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use nix_store::{Derivation, HashModuloMemo, StoreDir, StorePath};
+use nix_store::{Derivation, HashModuloMemo, StorePath};
 use rustc_hash::FxHashMap;
 
-use crate::io::DerivationGraph;
+use crate::builtins::Identity;
+use crate::io::DerivationTable;
 
 /// Derivations that were computed.
 #[derive(Default)]
 pub(crate) struct Derivations {
-    pub(crate) graph: DerivationGraph,
+    pub(crate) graph: DerivationTable,
 }
 
 /// Derivations that any evaluation finished, with what was computed of them: hosts of a fleet have most in common.
 #[derive(Default)]
 pub(crate) struct FinishedDerivations {
     pub(crate) memo: HashModuloMemo,
-    /// By a hash of what they were declared as.
-    known: Mutex<FxHashMap<u64, Vec<Finished>>>,
-}
-
-struct Finished {
-    store: StoreDir,
-    path: StorePath,
-    derivation: Arc<Derivation>,
+    /// By what they were declared as.
+    known: Mutex<FxHashMap<Identity, (StorePath, Arc<Derivation>)>>,
+    /// The sets of outputs that derivations take of their inputs, by their names one after the other.
+    output_names: Mutex<FxHashMap<String, Arc<BTreeSet<String>>>>,
 }
 
 impl FinishedDerivations {
-    /// The derivation of a store that `is_same` takes for the one that is wanted.
-    pub(crate) fn find(
-        &self,
-        fingerprint: u64,
-        store: &StoreDir,
-        is_same: impl Fn(&Derivation) -> bool,
-    ) -> Option<(StorePath, Arc<Derivation>)> {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let candidates = known.get(&fingerprint)?;
-        let found = candidates.iter().find(|known| known.store == *store && is_same(&known.derivation))?;
-        Some((found.path.clone(), Arc::clone(&found.derivation)))
+    /// The derivation that was declared so, with its path.
+    pub(crate) fn get(&self, identity: &Identity) -> Option<(StorePath, Arc<Derivation>)> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).get(identity).cloned()
     }
 
     /// Keeps a derivation.
-    pub(crate) fn add(
-        &self,
-        fingerprint: u64,
-        store: &StoreDir,
-        path: &StorePath,
-        derivation: &Arc<Derivation>,
-    ) {
-        let finished =
-            Finished { store: store.clone(), path: path.clone(), derivation: Arc::clone(derivation) };
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.entry(fingerprint).or_default().push(finished);
+    pub(crate) fn add(&self, identity: Identity, path: &StorePath, derivation: &Arc<Derivation>) {
+        let finished = (path.clone(), Arc::clone(derivation));
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(identity, finished);
+    }
+
+    /// A set of names of outputs. Nearly all inputs have one of a few.
+    pub(crate) fn output_names(&self, names: &[&str]) -> Arc<BTreeSet<String>> {
+        let mut known = self.output_names.lock().unwrap_or_else(PoisonError::into_inner);
+        let set = || Arc::new(names.iter().copied().map(str::to_owned).collect());
+        Arc::clone(known.entry(names.join("\0")).or_insert_with(set))
     }
 }
 

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use nix_store::{Derivation, Hash, StoreDir, StorePath};
+use rustc_hash::FxHashMap;
 
 use crate::file_system::AddedPath;
 
@@ -63,7 +64,7 @@ pub struct PathToAdd<'p, 'f> {
 }
 
 /// Derivations of an evaluation by the store path of their `.drv` file.
-pub type DerivationGraph = BTreeMap<StorePath, Arc<Derivation>>;
+pub type DerivationTable = FxHashMap<StorePath, Arc<Derivation>>;
 
 /// Something that must exist before evaluation can go on (import from derivation).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -342,7 +343,7 @@ pub trait EvalIo {
     ///
     /// # Errors
     /// The build failed, or this evaluation does not build.
-    fn realise(&self, wanted: &[Realisation], derivations: &DerivationGraph) -> Result<(), IoError> {
+    fn realise(&self, wanted: &[Realisation], derivations: &DerivationTable) -> Result<(), IoError> {
         let _ = derivations;
         match wanted.first() {
             None => Ok(()),

@@ -56,7 +56,7 @@ pub use error::{ErrorKind, EvalError, EvalErrorReport, SourceLocation, TraceFram
 pub use explore::{FunctionDocumentation, Scope, is_incomplete};
 pub use file_system::{AddedContent, AddedPath, FileMemory, FileSystemIo, FileSystemOptions, SourceMapping};
 pub use io::{
-    AddMethod, Confinement, DerivationGraph, EvalIo, Fetch, FetchAttribute, FetchRequest, Fetched,
+    AddMethod, Confinement, DerivationTable, EvalIo, Fetch, FetchAttribute, FetchRequest, Fetched,
     FetchedContent, FileType, FlakeExpression, IoError, PathFilter, PathToAdd, Realisation,
 };
 pub use observe::{Answer, Observer, Question};

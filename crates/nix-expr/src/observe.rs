@@ -14,7 +14,7 @@ use nix_store::{Hash, StoreDir, StorePath};
 use serde::{Deserialize, Serialize};
 
 use crate::io::{
-    AddMethod, DerivationGraph, EvalIo, FetchAttribute, FetchRequest, Fetched, FileType, IoError, PathToAdd,
+    AddMethod, DerivationTable, EvalIo, FetchAttribute, FetchRequest, Fetched, FileType, IoError, PathToAdd,
     Realisation,
 };
 
@@ -316,7 +316,7 @@ impl EvalIo for Observer<'_> {
         found
     }
 
-    fn realise(&self, wanted: &[Realisation], derivations: &DerivationGraph) -> Result<(), IoError> {
+    fn realise(&self, wanted: &[Realisation], derivations: &DerivationTable) -> Result<(), IoError> {
         self.world.realise(wanted, derivations)
     }
 

@@ -14,14 +14,14 @@ use crate::attrs::Attr;
 use crate::builtins::to_json;
 use crate::error::{Error, ErrorKind, EvalError, Failure, SourceLocation, render};
 use crate::eval::{Coercion, Evaluator, os_path};
-use crate::io::{DerivationGraph, EvalIo};
+use crate::io::{DerivationTable, EvalIo};
 use crate::ir::Parameters;
 use crate::pool::EvaluationPool;
 use crate::position::Position;
 use crate::settings::Settings;
 use crate::show::Display;
 use crate::stack::StackLimit;
-use crate::string::{ContextElement, ContextId};
+use crate::string::{ContextElement, ContextId, ContextUnion};
 use crate::symbol::{Symbol, known};
 use crate::value::{Slot, Value};
 
@@ -425,12 +425,12 @@ impl<'a> Session<'a> {
     pub fn to_json(&self, value: ValueRef<'a>) -> Outcome<Text> {
         let e = &self.evaluator;
         let mut out = Vec::new();
-        let mut context = ContextId::EMPTY;
+        let mut context = ContextUnion::default();
         let written = e
             .force(value.0, Position::NONE)
             .and_then(|value| to_json(e, value, Position::NONE, true, &mut out, &mut context));
         self.outcome(written)?;
-        self.text(out, context)
+        self.text(out, e.contexts.of(&context))
     }
 
     /// A value as XML, as `nix-instantiate --eval --xml` prints it.
@@ -529,7 +529,7 @@ impl<'a> Session<'a> {
 
     /// The derivations that were computed so far. Nothing of them is in the store yet. Nothing can be evaluated as long as
     /// the result is held.
-    pub fn derivations(&self) -> impl Deref<Target = DerivationGraph> {
+    pub fn derivations(&self) -> impl Deref<Target = DerivationTable> {
         Ref::map(self.evaluator.derivations.borrow(), |derivations| &derivations.graph)
     }
 

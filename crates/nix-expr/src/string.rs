@@ -32,7 +32,7 @@ impl<'a> NixString<'a> {
 const _: () = assert!(std::mem::size_of::<NixString<'static>>() == 24, "there are hundreds of thousands");
 
 /// The number of a context in its [`ContextTable`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct ContextId(u32);
 
 impl ContextId {
@@ -42,6 +42,40 @@ impl ContextId {
     /// Whether the string depends on nothing.
     pub fn is_empty(self) -> bool {
         self == Self::EMPTY
+    }
+}
+
+/// Contexts of which one is to be made when all are known: a text of a hundred parts that depend on a hundred things has
+/// one context in the end, and not one for each part that it grows by.
+#[derive(Debug, Default)]
+pub struct ContextUnion {
+    first: ContextId,
+    others: Vec<ContextId>,
+}
+
+impl ContextUnion {
+    /// Takes a context in.
+    pub fn add(&mut self, context: ContextId) {
+        if context.is_empty() || context == self.first || self.others.last() == Some(&context) {
+            return;
+        }
+        match self.first.is_empty() {
+            true => self.first = context,
+            false => self.others.push(context),
+        }
+    }
+
+    /// Whether nothing depends on anything so far.
+    pub fn is_empty(&self) -> bool {
+        self.first.is_empty()
+    }
+}
+
+impl FromIterator<ContextId> for ContextUnion {
+    fn from_iter<I: IntoIterator<Item = ContextId>>(contexts: I) -> Self {
+        let mut union = ContextUnion::default();
+        contexts.into_iter().for_each(|context| union.add(context));
+        union
     }
 }
 
@@ -74,7 +108,21 @@ struct Inner<'a> {
     /// Sorted element numbers.
     sets: Vec<&'a [u32]>,
     set_numbers: FxHashMap<&'a [u32], ContextId>,
-    unions: FxHashMap<(ContextId, ContextId), ContextId>,
+    /// Of what two contexts, the smaller number first, become one.
+    pairs: FxHashMap<(ContextId, ContextId), ContextId>,
+}
+
+impl Inner<'_> {
+    /// The sorted numbers of all elements of a union.
+    fn numbers(&self, union: &ContextUnion) -> Vec<u32> {
+        let mut numbers = self.sets[union.first.0 as usize].to_vec();
+        for context in &union.others {
+            numbers.extend_from_slice(self.sets[context.0 as usize]);
+        }
+        numbers.sort_unstable();
+        numbers.dedup();
+        numbers
+    }
 }
 
 impl<'a> ContextTable<'a> {
@@ -133,33 +181,35 @@ impl<'a> ContextTable<'a> {
         self.set(&numbers)
     }
 
-    /// The context of two strings joined.
-    pub fn union(&self, a: ContextId, b: ContextId) -> ContextId {
-        if a == b || b.is_empty() {
-            return a;
-        }
-        if a.is_empty() {
-            return b;
-        }
-        let key = if a.0 < b.0 { (a, b) } else { (b, a) };
-        let mut numbers = {
-            let inner = self.inner.borrow();
-            if let Some(context) = inner.unions.get(&key) {
-                return *context;
-            }
-            [inner.sets[a.0 as usize], inner.sets[b.0 as usize]].concat()
+    /// The context of all that were taken into a union.
+    pub fn of(&self, union: &ContextUnion) -> ContextId {
+        let pair = match *union.others.as_slice() {
+            [] => return union.first,
+            [second] => Some((union.first.min(second), union.first.max(second))),
+            _ => None,
         };
-        numbers.sort_unstable();
-        numbers.dedup();
+        if let Some(pair) = pair
+            && let Some(context) = self.inner.borrow().pairs.get(&pair)
+        {
+            return *context;
+        }
+        let numbers = self.inner.borrow().numbers(union);
         let context = self.set(&numbers);
-        self.inner.borrow_mut().unions.insert(key, context);
+        if let Some(pair) = pair {
+            self.inner.borrow_mut().pairs.insert(pair, context);
+        }
         context
     }
 
     /// The elements of a context, in no meaningful order.
     pub fn elements(&self, context: ContextId) -> Vec<ContextElement<'a>> {
+        self.elements_of(&ContextUnion { first: context, others: Vec::new() })
+    }
+
+    /// The elements of all contexts of a union, each once, in no meaningful order.
+    pub fn elements_of(&self, union: &ContextUnion) -> Vec<ContextElement<'a>> {
         let inner = self.inner.borrow();
-        inner.sets[context.0 as usize].iter().map(|number| inner.elements[*number as usize]).collect()
+        inner.numbers(union).iter().map(|number| inner.elements[*number as usize]).collect()
     }
 }
 
@@ -173,10 +223,13 @@ mod tests {
         let table = ContextTable::new(&arena);
         let a = table.single(ContextElement::Path("/a"));
         let b = table.single(ContextElement::Output { derivation: "/b.drv", output: "out" });
-        let ab = table.union(a, b);
-        assert_eq!(ab, table.union(b, a));
-        assert_eq!(table.union(ab, a), ab);
-        assert_eq!(table.union(ContextId::EMPTY, a), a);
+        let union = |contexts: &[ContextId]| table.of(&contexts.iter().copied().collect());
+        let ab = union(&[a, b]);
+        assert_eq!(ab, union(&[b, a]));
+        assert_eq!(ab, union(&[a, ab, b, a]));
+        assert_eq!(union(&[ab, a]), ab);
+        assert_eq!(union(&[ContextId::EMPTY, a]), a);
+        assert_eq!(union(&[]), ContextId::EMPTY);
         assert_eq!(
             table.of_elements([
                 ContextElement::Output { derivation: "/b.drv", output: "out" },

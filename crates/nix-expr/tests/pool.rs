@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use nix_expr::{
-    DerivationGraph, ErrorKind, EvalError, EvaluationPool, Feature, Features, FileMemory, FileSystemIo,
+    DerivationTable, ErrorKind, EvalError, EvaluationPool, Feature, Features, FileMemory, FileSystemIo,
     FileSystemOptions, Observer, Question, Settings, evaluate, evaluate_in,
 };
 
@@ -15,7 +15,7 @@ fn in_pool(
     pool: &EvaluationPool,
     settings: &Settings,
     file: &Path,
-) -> Result<(String, DerivationGraph), EvalError> {
+) -> Result<(String, DerivationTable), EvalError> {
     evaluate_in(pool, settings, &FileSystemIo::default(), |session| {
         let value = session.evaluate_file(file)?;
         Ok((session.to_text(value)?.text, session.derivations().clone()))

@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use std::sync::atomic::Ordering;
 
 use nix_expr::{
-    DerivationGraph, ErrorKind, EvalError, EvalIo, Feature, Features, FetchRequest, Fetched, FileSystemIo,
+    DerivationTable, ErrorKind, EvalError, EvalIo, Feature, Features, FetchRequest, Fetched, FileSystemIo,
     FileSystemOptions, FileType, IoError, PathToAdd, Realisation, SearchPathEntry, Settings, evaluate,
 };
 use nix_store::{StoreDir, StorePath};
@@ -186,7 +186,7 @@ impl EvalIo for Builder {
     fn add_text(&self, name: &str, text: &[u8], references: &[StorePath]) -> Result<StorePath, IoError> {
         self.files.add_text(name, text, references)
     }
-    fn realise(&self, wanted: &[Realisation], derivations: &DerivationGraph) -> Result<(), IoError> {
+    fn realise(&self, wanted: &[Realisation], derivations: &DerivationTable) -> Result<(), IoError> {
         for wanted in wanted {
             if let Realisation::Output { derivation, output } = wanted {
                 let path = derivations[derivation].outputs[output].path().unwrap().clone();

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use nix_expr::{AddedPath, DerivationGraph, FileSystemIo};
+use nix_expr::{AddedPath, DerivationTable, FileSystemIo};
 use nix_store::local::Access;
 use nix_store::{Error, LocalStore, Result, StorePath, StoreRoot};
 
@@ -10,7 +10,7 @@ use nix_store::{Error, LocalStore, Result, StorePath, StoreRoot};
 pub(super) fn write(
     root: &StoreRoot,
     io: &FileSystemIo,
-    graph: &DerivationGraph,
+    graph: &DerivationTable,
     wanted: &[StorePath],
 ) -> Result<()> {
     let mut closure = BTreeSet::new();

@@ -9,14 +9,13 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use nix_expr::DerivationGraph;
 use nix_store::daemon::{
     BuildMode, CopyEvent, CopyOptions, DaemonOptions, DerivedPath, LogMessage, Missing, OutputNames,
     StoreUri, copy_from_daemon, copy_to_daemon,
 };
 use nix_store::{DaemonStore, LocalStore, StoreDir, StorePath};
 
-use super::evaluate::Evaluated;
+use super::evaluate::{DerivationGraph, Evaluated};
 use super::realise::Built;
 use crate::commands::Session;
 use crate::failure::Failure;

@@ -5,11 +5,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use nix_expr::{
-    Confinement, DerivationGraph, ErrorKind, EvalError, EvaluationPool, Feature, Features, FileSystemOptions,
-    Observer, Settings, ValueRef, closest, evaluate_in,
+    Confinement, ErrorKind, EvalError, EvaluationPool, Feature, Features, FileSystemOptions, Observer,
+    Settings, ValueRef, closest, evaluate_in,
 };
 use nix_flake::{AttributePath, EvaluationFetcher};
-use nix_store::StorePath;
+use nix_store::{Derivation, StorePath};
 use rayon::prelude::*;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -33,6 +33,9 @@ pub struct Target {
     /// The output that is meant, `out` for hosts.
     pub output: String,
 }
+
+/// Derivations by the store path of their `.drv` file, in its order.
+pub type DerivationGraph = BTreeMap<StorePath, Arc<Derivation>>;
 
 /// Derivations, and what they need that is not made by one.
 #[derive(Debug, Clone, Default)]
@@ -216,7 +219,8 @@ fn remembered<T: Send + Serialize + DeserializeOwned>(
                 };
                 targets.push(Target { name, derivation, output });
             }
-            let graph = reachable(&evaluation.derivations(), targets.iter().map(|target| &target.derivation));
+            let known = evaluation.derivations();
+            let graph = reachable(|path| known.get(path), targets.iter().map(|target| &target.derivation));
             Ok((targets, graph, found))
         })?;
     let evaluated = Evaluated { targets, graph, added: world.added() };
@@ -226,16 +230,16 @@ fn remembered<T: Send + Serialize + DeserializeOwned>(
     Ok((evaluated, found))
 }
 
-/// The part of a graph that some derivations need.
-pub fn reachable<'a>(
-    graph: &DerivationGraph,
+/// The derivations that some need, themselves included, out of those that are known.
+pub fn reachable<'a, 'g>(
+    derivation: impl Fn(&StorePath) -> Option<&'g Arc<Derivation>>,
     roots: impl IntoIterator<Item = &'a StorePath>,
 ) -> DerivationGraph {
     let mut found = DerivationGraph::new();
     let mut open: Vec<StorePath> = roots.into_iter().cloned().collect();
     let mut seen: BTreeSet<StorePath> = open.iter().cloned().collect();
     while let Some(path) = open.pop() {
-        let Some(derivation) = graph.get(&path) else { continue };
+        let Some(derivation) = derivation(&path) else { continue };
         for input in derivation.input_drvs.keys() {
             if seen.insert(input.clone()) {
                 open.push(input.clone());

@@ -12,12 +12,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use nix_expr::{AddMethod, AddedContent, AddedPath, Answer, DerivationGraph, EvalIo, Observer, Question};
+use nix_expr::{AddMethod, AddedContent, AddedPath, Answer, EvalIo, Observer, Question};
 use nix_store::{Derivation, Hash, LocalStore, StoreDir, StorePath};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::evaluate::{Evaluated, Target};
+use super::evaluate::{DerivationGraph, Evaluated, Target};
 use super::flake::{ReadyFlake, write_atomically};
 use crate::commands::Session;
 

@@ -10,10 +10,10 @@ use debian::{
     universe_json,
 };
 use download::{BlockingDownloader, Cancellation, Url};
-use nix_expr::{DerivationGraph, ErrorKind, EvalError, ValueRef};
+use nix_expr::{ErrorKind, EvalError, ValueRef};
 use nix_flake::FlakeReference;
 
-use super::evaluate::{self, host_names, system_build};
+use super::evaluate::{self, DerivationGraph, host_names, system_build};
 use super::flake::{Flake, ReadyFlake, write_atomically};
 use super::hive_file::HiveFile;
 use super::requests::{Root, gather};

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::Arc;
 
 use debian::Archive;
 use nix_build::builders::{Mirrors, Network};
@@ -124,7 +125,7 @@ fn prepare_by(
             .iter()
             .map(|target| Wanted {
                 derivation: target.derivation.clone(),
-                outputs: WantedOutputs::Named(BTreeSet::from([target.output.clone()])),
+                outputs: WantedOutputs::Named(Arc::new(BTreeSet::from([target.output.clone()]))),
             })
             .collect();
         let daemon = if elsewhere.is_some() { None } else { daemon_for(session, &store, evaluated)? };

@@ -8,11 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use debian::solve::PackageRequest;
 use debian::{Environment, Requests};
-use nix_expr::DerivationGraph;
 use nix_store::{Derivation, StorePath};
 use serde::Deserialize;
 
-use super::evaluate::reachable;
+use super::evaluate::{DerivationGraph, reachable};
 use crate::failure::Failure;
 
 /// The builder of placeholders, which nothing can build.
@@ -45,7 +44,7 @@ pub fn gather(graph: &DerivationGraph, roots: &[Root]) -> Result<BTreeMap<String
     for root in roots {
         let mut by_name: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         let mut environments: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();
-        for (path, derivation) in &reachable(graph, &root.derivations) {
+        for (path, derivation) in &reachable(|path| graph.get(path), &root.derivations) {
             if derivation.builder != UNLOCKED_BUILDER {
                 continue;
             }
@@ -130,7 +129,7 @@ mod tests {
         );
         let mut toplevel = Derivation::new("toplevel");
         for input in [deb, package, other, environment] {
-            toplevel.input_drvs.insert(input, BTreeSet::new());
+            toplevel.input_drvs.insert(input, Arc::default());
         }
         let toplevel = insert(&mut graph, 5, toplevel);
         // Not reachable, so not asked for.

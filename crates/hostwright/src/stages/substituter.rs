@@ -6,10 +6,10 @@ use std::sync::Arc;
 use binary_cache::Caches;
 use nix_build::builders::Log;
 use nix_build::realise::{Substitutable, Substituter, SubstitutionError};
-use nix_expr::DerivationGraph;
 use nix_store::{LocalStore, StorePath};
 
 use super::caches::{absolute, cancellation, observer};
+use super::evaluate::DerivationGraph;
 use crate::commands::Session;
 use crate::failure::Failure;
 use crate::interrupt::Guard;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use nix_expr::{
-    DerivationGraph, EvalError, EvalIo, FetchAttribute, FetchRequest, Fetched, FileSystemIo,
+    DerivationTable, EvalError, EvalIo, FetchAttribute, FetchRequest, Fetched, FileSystemIo,
     FileSystemOptions, FileType, IoError, PathToAdd, Realisation,
 };
 use nix_flake::SourceTree;
@@ -98,9 +98,9 @@ impl<'s> World<'s> {
     pub fn build(
         &self,
         targets: Vec<Target>,
-        derivations: &DerivationGraph,
+        derivations: &DerivationTable,
     ) -> Result<(LocalStore, Vec<Built>), Failure> {
-        let graph = reachable(derivations, targets.iter().map(|target| &target.derivation));
+        let graph = reachable(|path| derivations.get(path), targets.iter().map(|target| &target.derivation));
         let evaluated = Evaluated { targets, graph, added: self.files.added() };
         let prepared = realise::prepare(self.session, &self.trees, &evaluated)?;
         let built = realise::realise(self.session, &prepared, &evaluated)?;
@@ -108,7 +108,7 @@ impl<'s> World<'s> {
     }
 
     /// The output paths, if all of them are in the store already.
-    fn built_before(&self, targets: &[Target], derivations: &DerivationGraph) -> Option<Vec<StorePath>> {
+    fn built_before(&self, targets: &[Target], derivations: &DerivationTable) -> Option<Vec<StorePath>> {
         let store = self.store()?;
         targets
             .iter()
@@ -207,7 +207,7 @@ impl EvalIo for World<'_> {
     }
 
     /// Import from derivation: the outputs are built as `build` does it, unless they are there already.
-    fn realise(&self, wanted: &[Realisation], derivations: &DerivationGraph) -> Result<(), IoError> {
+    fn realise(&self, wanted: &[Realisation], derivations: &DerivationTable) -> Result<(), IoError> {
         let mut targets = Vec::new();
         let mut paths = BTreeSet::new();
         for wanted in wanted {

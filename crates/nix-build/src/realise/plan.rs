@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
+use std::sync::Arc;
 
 use nix_store::{Derivation, LocalStore, StorePath};
 use serde::{Serialize, Serializer};
@@ -27,7 +28,7 @@ pub enum WantedOutputs {
     /// All that it has.
     All,
     /// Those of these names.
-    Named(BTreeSet<String>),
+    Named(Arc<BTreeSet<String>>),
 }
 
 impl Wanted {
@@ -237,7 +238,7 @@ pub(super) fn plan_without(
     for Wanted { derivation: path, outputs } in wanted {
         let derivation = planner.derivation(path)?.clone();
         let names = match outputs {
-            WantedOutputs::All => derivation.outputs.keys().cloned().collect(),
+            WantedOutputs::All => Arc::new(derivation.outputs.keys().cloned().collect()),
             WantedOutputs::Named(names) => names.clone(),
         };
         planner.visit(path, &names)?;
@@ -262,7 +263,7 @@ struct Planner<'store> {
 /// A derivation whose inputs are being visited.
 struct Open {
     path: StorePath,
-    inputs: std::vec::IntoIter<(StorePath, BTreeSet<String>)>,
+    inputs: std::vec::IntoIter<(StorePath, Arc<BTreeSet<String>>)>,
 }
 
 impl Planner<'_> {
@@ -283,14 +284,14 @@ impl Planner<'_> {
         if !self.offers.is_open() {
             return Ok(());
         }
-        let mut level: Vec<(StorePath, Option<BTreeSet<String>>)> = wanted
+        let mut level: Vec<(StorePath, Option<Arc<BTreeSet<String>>>)> = wanted
             .iter()
             .map(|wanted| match &wanted.outputs {
                 WantedOutputs::All => (wanted.derivation.clone(), None),
                 WantedOutputs::Named(names) => (wanted.derivation.clone(), Some(names.clone())),
             })
             .collect();
-        let mut seen: BTreeSet<(StorePath, Option<BTreeSet<String>>)> = BTreeSet::new();
+        let mut seen: BTreeSet<(StorePath, Option<Arc<BTreeSet<String>>>)> = BTreeSet::new();
         while !level.is_empty() {
             level.retain(|asked| seen.insert(asked.clone()));
             let mut outputs: Vec<BTreeSet<StorePath>> = Vec::new();

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -214,7 +214,7 @@ fn substitute<'plan>(
             .iter()
             .map(|(derivation, outputs)| Wanted {
                 derivation: derivation.clone(),
-                outputs: WantedOutputs::Named(outputs.keys().cloned().collect()),
+                outputs: WantedOutputs::Named(Arc::new(outputs.keys().cloned().collect())),
             })
             .collect();
         plan = Cow::Owned(plan_without(&unavailable, &settings.means, store, &wanted)?);

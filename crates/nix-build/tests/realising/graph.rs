@@ -78,7 +78,7 @@ impl TestStore {
         derivation.env.insert(b"__json".to_vec(), attributes.to_string().into_bytes());
         derivation.input_drvs = inputs
             .iter()
-            .map(|input| (input.derivation.clone(), BTreeSet::from([String::from("out")])))
+            .map(|input| (input.derivation.clone(), BTreeSet::from([String::from("out")]).into()))
             .collect();
         let path = output.path().cloned();
         derivation.env.insert(b"out".to_vec(), Vec::new());

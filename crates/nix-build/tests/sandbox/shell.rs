@@ -68,7 +68,7 @@ impl Shell {
             .iter()
             .copied()
             .chain([&self.busybox])
-            .map(|input| (input.derivation.clone(), BTreeSet::from([String::from("out")])))
+            .map(|input| (input.derivation.clone(), BTreeSet::from([String::from("out")]).into()))
             .collect();
         let mut set = |name: &str, value: String| derivation.env.insert(name.into(), value.into());
         if let Some(attributes) = &script.structured {

@@ -6,7 +6,7 @@ use super::Builtin;
 use crate::error::{Error, ErrorKind};
 use crate::eval::{Coercion, Evaluated, Evaluator};
 use crate::position::Position;
-use crate::string::ContextElement;
+use crate::string::{ContextElement, ContextUnion};
 use crate::symbol::known;
 use crate::value::{Slot, Value};
 
@@ -126,9 +126,8 @@ fn get_context<'a>(e: &Evaluator<'a>, args: &[&'a Slot<'a>], at: Position) -> Ev
 
 fn append_context<'a>(e: &Evaluator<'a>, args: &[&'a Slot<'a>], at: Position) -> Evaluated<'a> {
     let string = e.force_string(args[0], at)?;
-    let mut context = string.context;
-    let mut add =
-        |element: ContextElement<'_>| context = e.contexts.union(context, e.contexts.single(element));
+    let mut context = ContextUnion::from_iter([string.context]);
+    let mut add = |element: ContextElement<'_>| context.add(e.contexts.single(element));
     for attr in e.by_name(e.force_attrs(args[1], at)?) {
         let path = e.symbols.name(attr.name);
         let parsed = e.parse_store_path(path, attr.position)?;
@@ -163,5 +162,5 @@ fn append_context<'a>(e: &Evaluator<'a>, args: &[&'a Slot<'a>], at: Position) ->
             }
         }
     }
-    Ok(e.string_in_arena(string.bytes, context))
+    Ok(e.string_in_arena(string.bytes, e.contexts.of(&context)))
 }

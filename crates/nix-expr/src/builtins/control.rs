@@ -132,7 +132,7 @@ fn import_path<'a>(
 ) -> Result<Vec<u8>, crate::error::Error> {
     let mut context = Default::default();
     let path = e.coerce_to_path(e.force(slot, at)?, at, &mut context)?;
-    e.realise_context(context, at)?;
+    e.realise_context(&context, at)?;
     Ok(path)
 }
 

@@ -12,7 +12,7 @@ use crate::io::{AddMethod, FileType, IoError, PathToAdd};
 use crate::path;
 use crate::position::Position;
 use crate::settings::Feature;
-use crate::string::{ContextElement, ContextId};
+use crate::string::{ContextElement, ContextUnion};
 use crate::symbol::known;
 use crate::value::{Slot, Value};
 
@@ -103,9 +103,9 @@ fn get_env<'a>(e: &Evaluator<'a>, args: Arguments<'_, 'a>, at: Position) -> Eval
 
 /// A path argument once what it depends on exists, links in it followed (the last one if `last`).
 fn real_path<'a>(e: &Evaluator<'a>, slot: &'a Slot<'a>, last: bool, at: Position) -> Result<Vec<u8>, Error> {
-    let mut context = ContextId::EMPTY;
+    let mut context = ContextUnion::default();
     let path = e.coerce_to_path(e.force(slot, at)?, at, &mut context)?;
-    e.realise_context(context, at)?;
+    e.realise_context(&context, at)?;
     e.resolve_links(&path, last, at)
 }
 
@@ -130,16 +130,16 @@ fn read_file<'a>(e: &Evaluator<'a>, args: Arguments<'_, 'a>, at: Position) -> Ev
         return e.fail(ErrorKind::Value, at, message);
     }
     // What a store path refers to is known; what of it the file mentions becomes the string's context.
-    let mut context = ContextId::EMPTY;
+    let mut context = ContextUnion::default();
     if let Ok((store_path, _)) = e.io.store_dir().split(&path) {
         for reference in e.io.references(&store_path) {
             if memchr::memmem::find(&bytes, reference.hash_part().as_bytes()).is_some() {
                 let element = ContextElement::Path(e.store_path_text(&reference));
-                context = e.contexts.union(context, e.contexts.single(element));
+                context.add(e.contexts.single(element));
             }
         }
     }
-    Ok(e.string_with(&bytes, context))
+    Ok(e.string_with(&bytes, e.contexts.of(&context)))
 }
 
 fn read_dir<'a>(e: &Evaluator<'a>, args: Arguments<'_, 'a>, at: Position) -> Evaluated<'a> {
@@ -182,9 +182,9 @@ fn path_exists<'a>(e: &Evaluator<'a>, args: Arguments<'_, 'a>, at: Position) -> 
 }
 
 fn to_path<'a>(e: &Evaluator<'a>, args: Arguments<'_, 'a>, at: Position) -> Evaluated<'a> {
-    let mut context = ContextId::EMPTY;
+    let mut context = ContextUnion::default();
     let path = e.coerce_to_path(e.force(args[0], at)?, at, &mut context)?;
-    Ok(e.string_with(&path::canonical(&path), context))
+    Ok(e.string_with(&path::canonical(&path), e.contexts.of(&context)))
 }
 
 fn store_path<'a>(e: &Evaluator<'a>, args: Arguments<'_, 'a>, at: Position) -> Evaluated<'a> {
@@ -195,7 +195,7 @@ fn store_path<'a>(e: &Evaluator<'a>, args: Arguments<'_, 'a>, at: Position) -> E
             "'builtins.storePath' is not allowed in pure evaluation mode",
         );
     }
-    let mut context = ContextId::EMPTY;
+    let mut context = ContextUnion::default();
     let path = e.coerce_to_path(e.force(args[0], at)?, at, &mut context)?;
     let mut path = path::canonical(&path);
     if e.io.store_dir().parse(&path).is_err() {
@@ -206,7 +206,8 @@ fn store_path<'a>(e: &Evaluator<'a>, args: Arguments<'_, 'a>, at: Position) -> E
         return e.fail(ErrorKind::Value, at, format!("path '{shown}' is not in the Nix store"));
     };
     let element = ContextElement::Path(e.store_path_text(&base));
-    Ok(e.string_with(&path, e.contexts.union(context, e.contexts.single(element))))
+    context.add(e.contexts.single(element));
+    Ok(e.string_with(&path, e.contexts.of(&context)))
 }
 
 fn to_file<'a>(e: &Evaluator<'a>, args: Arguments<'_, 'a>, at: Position) -> Evaluated<'a> {
@@ -242,7 +243,7 @@ fn path_builtin<'a>(e: &Evaluator<'a>, args: Arguments<'_, 'a>, at: Position) ->
     let mut filter = None;
     let mut method = AddMethod::Recursive;
     let mut expected = None;
-    let mut context = ContextId::EMPTY;
+    let mut context = ContextUnion::default();
     for attr in e.by_name(attrs) {
         let at = attr.position;
         match attr.name {
@@ -270,14 +271,14 @@ fn path_builtin<'a>(e: &Evaluator<'a>, args: Arguments<'_, 'a>, at: Position) ->
         return e.fail(ErrorKind::Arguments, at, message);
     };
     let name = if name.is_empty() { path::base_name(&source).to_vec() } else { name.to_vec() };
-    e.realise_context(context, at)?;
+    e.realise_context(&context, at)?;
     add(e, &name, &source, filter, method, expected, at)
 }
 
 fn filter_source<'a>(e: &Evaluator<'a>, args: Arguments<'_, 'a>, at: Position) -> Evaluated<'a> {
-    let mut context = ContextId::EMPTY;
+    let mut context = ContextUnion::default();
     let source = e.coerce_to_path(e.force(args[1], at)?, at, &mut context)?;
-    e.realise_context(context, at)?;
+    e.realise_context(&context, at)?;
     let filter = e.force_function(args[0], at)?;
     add(e, path::base_name(&source), &source, Some(filter), AddMethod::Recursive, None, at)
 }
@@ -365,10 +366,10 @@ fn find_file<'a>(e: &Evaluator<'a>, args: Arguments<'_, 'a>, at: Position) -> Ev
             Some(attr) => e.force_plain(attr.value, at)?,
             None => b"",
         };
-        let mut context = ContextId::EMPTY;
+        let mut context = ContextUnion::default();
         let mut text = Vec::new();
         e.coerce_into(e.attribute(entry, known::PATH, at)?, at, Coercion::PLAIN, &mut text, &mut context)?;
-        e.realise_context(context, at)?;
+        e.realise_context(&context, at)?;
         candidates.push((prefix, text));
     }
     let wanted = e.force_plain(args[1], at)?;

@@ -6,7 +6,7 @@ use crate::attrs::Attr;
 use crate::error::{Error, ErrorKind};
 use crate::eval::{Coercion, Evaluated, Evaluator};
 use crate::position::Position;
-use crate::string::ContextId;
+use crate::string::ContextUnion;
 use crate::symbol::known;
 use crate::value::{Slot, Value};
 
@@ -20,9 +20,9 @@ pub(super) const BUILTINS: &[Builtin] = &[
 
 fn to_json_builtin<'a>(e: &Evaluator<'a>, args: &[&'a Slot<'a>], at: Position) -> Evaluated<'a> {
     let mut out = Vec::new();
-    let mut context = ContextId::EMPTY;
+    let mut context = ContextUnion::default();
     to_json(e, e.force(args[0], at)?, at, true, &mut out, &mut context)?;
-    Ok(e.string_with(&out, context))
+    Ok(e.string_with(&out, e.contexts.of(&context)))
 }
 
 /// Data that is nested deeper than this is taken for data without end; an evaluation's stack holds more. A set counts
@@ -36,7 +36,7 @@ pub(crate) fn to_json<'a>(
     at: Position,
     copy: bool,
     out: &mut Vec<u8>,
-    context: &mut ContextId,
+    context: &mut ContextUnion,
 ) -> Result<(), Error> {
     write(e, value, at, copy, out, context, 0)
 }
@@ -47,7 +47,7 @@ fn write<'a>(
     at: Position,
     copy: bool,
     out: &mut Vec<u8>,
-    context: &mut ContextId,
+    context: &mut ContextUnion,
     depth: u32,
 ) -> Result<(), Error> {
     if depth > NESTING_MOST {
@@ -60,12 +60,12 @@ fn write<'a>(
         Value::Int(number) => out.extend_from_slice(number.to_string().as_bytes()),
         Value::Float(number) => write_float(number, out),
         Value::String(string) => {
-            *context = e.contexts.union(*context, string.context);
+            context.add(string.context);
             write_string(e, string.bytes, at, out)?;
         }
         Value::Path(path) if copy => {
             let copied = e.copy_to_store(path.bytes, at)?;
-            *context = e.contexts.union(*context, copied.context);
+            context.add(copied.context);
             write_string(e, copied.bytes, at, out)?;
         }
         Value::Path(path) => write_string(e, path.bytes, at, out)?,
@@ -110,7 +110,13 @@ fn write<'a>(
     Ok(())
 }
 
-fn write_string<'a>(e: &Evaluator<'a>, bytes: &[u8], at: Position, out: &mut Vec<u8>) -> Result<(), Error> {
+/// Appends a text as a JSON string.
+pub(crate) fn write_string(
+    e: &Evaluator<'_>,
+    bytes: &[u8],
+    at: Position,
+    out: &mut Vec<u8>,
+) -> Result<(), Error> {
     let Ok(text) = std::str::from_utf8(bytes) else {
         let shown = String::from_utf8_lossy(bytes).into_owned();
         return e.fail(
@@ -121,7 +127,7 @@ fn write_string<'a>(e: &Evaluator<'a>, bytes: &[u8], at: Position, out: &mut Vec
     };
     out.push(b'"');
     let mut rest = text.as_bytes();
-    while let Some(at) = rest.iter().position(|byte| *byte < 0x20 || matches!(byte, b'"' | b'\\')) {
+    while let Some(at) = first_escaped(rest) {
         out.extend_from_slice(&rest[..at]);
         match rest[at] {
             b'\n' => out.extend_from_slice(b"\\n"),
@@ -137,6 +143,17 @@ fn write_string<'a>(e: &Evaluator<'a>, bytes: &[u8], at: Position, out: &mut Vec
     out.extend_from_slice(rest);
     out.push(b'"');
     Ok(())
+}
+
+/// Where the first byte stands that a JSON string has only behind a backslash.
+fn first_escaped(bytes: &[u8]) -> Option<usize> {
+    let is_escaped = |byte: &u8| *byte < 0x20 || *byte == b'"' || *byte == b'\\';
+    // Looking at all bytes of a piece takes fewer steps than stopping at the first: the processor looks at many at once.
+    const PIECE: usize = 32;
+    let plain = bytes.chunks_exact(PIECE);
+    let plain = plain.take_while(|piece| !piece.iter().fold(false, |found, byte| found | is_escaped(byte)));
+    let behind = plain.count() * PIECE;
+    bytes[behind..].iter().position(is_escaped).map(|at| behind + at)
 }
 
 /// The shortest digits that read back as the same number; plain notation from 1e-5 up to 1e15.

@@ -26,7 +26,8 @@ use crate::settings::{Feature, Settings};
 use crate::symbol::{Symbol, known};
 use crate::value::{Slot, Value};
 
-pub(crate) use json::to_json;
+pub(crate) use derivation::Identity;
+pub(crate) use json::{to_json, write_string as write_json_string};
 pub(crate) use regexes::RegexCache;
 
 /// The version of Nix whose language this is; configurations compare it.

@@ -4,7 +4,7 @@ use super::Builtin;
 use crate::error::ErrorKind;
 use crate::eval::{Coercion, Evaluated, Evaluator};
 use crate::position::Position;
-use crate::string::ContextId;
+use crate::string::ContextUnion;
 use crate::value::{Slot, Value};
 
 pub(super) const BUILTINS: &[Builtin] = &[
@@ -56,7 +56,7 @@ fn substring<'a>(e: &Evaluator<'a>, args: Arguments<'_, 'a>, at: Position) -> Ev
 
 fn concat_strings_sep<'a>(e: &Evaluator<'a>, args: Arguments<'_, 'a>, at: Position) -> Evaluated<'a> {
     let separator = e.force_string(args[0], at)?;
-    let mut context = separator.context;
+    let mut context = ContextUnion::from_iter([separator.context]);
     let mut out = Vec::new();
     for (index, item) in e.force_list(args[1], at)?.iter().enumerate() {
         if index > 0 {
@@ -69,7 +69,7 @@ fn concat_strings_sep<'a>(e: &Evaluator<'a>, args: Arguments<'_, 'a>, at: Positi
         )?;
         e.coerce_into(value, at, Coercion::INTERPOLATION, &mut out, &mut context)?;
     }
-    Ok(e.string_with(&out, context))
+    Ok(e.string_with(&out, e.contexts.of(&context)))
 }
 
 /// An empty pattern matches between all bytes and at the end; of several that match, the first in the list wins.
@@ -94,7 +94,7 @@ fn replace_strings<'a>(e: &Evaluator<'a>, args: Arguments<'_, 'a>, at: Position)
     }
     let string = e.force_string(args[2], at)?;
     let text = string.bytes;
-    let mut context: ContextId = string.context;
+    let mut context = ContextUnion::from_iter([string.context]);
     let mut out = Vec::with_capacity(text.len());
     let mut place = 0;
     while place <= text.len() {
@@ -109,7 +109,7 @@ fn replace_strings<'a>(e: &Evaluator<'a>, args: Arguments<'_, 'a>, at: Position)
             // Only replacements that are used are evaluated, and only they add their context.
             let replacement = e.force_string(replacements[index], at)?;
             out.extend_from_slice(replacement.bytes);
-            context = e.contexts.union(context, replacement.context);
+            context.add(replacement.context);
             step = patterns[index].len();
         }
         if step == 0 {
@@ -118,5 +118,5 @@ fn replace_strings<'a>(e: &Evaluator<'a>, args: Arguments<'_, 'a>, at: Position)
         }
         place += step;
     }
-    Ok(e.string_with(&out, context))
+    Ok(e.string_with(&out, e.contexts.of(&context)))
 }

@@ -8,7 +8,7 @@ use crate::error::{Error, ErrorKind};
 use crate::eval::{Evaluated, Evaluator};
 use crate::ir::Parameters;
 use crate::position::Position;
-use crate::string::ContextId;
+use crate::string::ContextUnion;
 use crate::symbol::known;
 use crate::value::{Slot, Value};
 
@@ -20,20 +20,26 @@ pub(super) const BUILTINS: &[Builtin] =
 const DEPTH_MOST: usize = 4000;
 
 fn to_xml<'a>(e: &Evaluator<'a>, args: &[&'a Slot<'a>], at: Position) -> Evaluated<'a> {
-    let mut writer =
-        Writer { e, out: Vec::new(), depth: 0, context: ContextId::EMPTY, seen: FxHashSet::default(), at };
+    let mut writer = Writer {
+        e,
+        out: Vec::new(),
+        depth: 0,
+        context: ContextUnion::default(),
+        seen: FxHashSet::default(),
+        at,
+    };
     writer.out.extend_from_slice(b"<?xml version='1.0' encoding='utf-8'?>\n");
     writer.open("expr", &[]);
     writer.value(e.force(args[0], at)?)?;
     writer.close("expr");
-    Ok(e.string_with(&writer.out, writer.context))
+    Ok(e.string_with(&writer.out, e.contexts.of(&writer.context)))
 }
 
 struct Writer<'w, 'a> {
     e: &'w Evaluator<'a>,
     out: Vec<u8>,
     depth: usize,
-    context: ContextId,
+    context: ContextUnion,
     /// Paths of derivations that were written already.
     seen: FxHashSet<&'a [u8]>,
     at: Position,
@@ -102,7 +108,7 @@ impl<'a> Writer<'_, 'a> {
             Value::Bool(truth) => self.empty("bool", &[("value", if truth { b"true" } else { b"false" })]),
             Value::Null => self.empty("null", &[]),
             Value::String(string) => {
-                self.context = self.e.contexts.union(self.context, string.context);
+                self.context.add(string.context);
                 self.empty("string", &[("value", string.bytes)]);
             }
             Value::Path(path) => self.empty("path", &[("value", path.bytes)]),

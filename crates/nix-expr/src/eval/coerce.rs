@@ -3,7 +3,7 @@
 use super::Evaluator;
 use crate::error::{Error, ErrorKind};
 use crate::position::Position;
-use crate::string::{ContextId, NixString};
+use crate::string::{ContextUnion, NixString};
 use crate::symbol::known;
 use crate::value::Value;
 
@@ -48,10 +48,10 @@ impl<'a> Evaluator<'a> {
             _ => {}
         }
         let mut out = Vec::new();
-        let mut context = ContextId::EMPTY;
+        let mut context = ContextUnion::default();
         self.coerce_into(value, position, coercion, &mut out, &mut context)?;
         let bytes = self.arena.alloc_slice_copy(&out);
-        Ok(self.arena.alloc(NixString::new(bytes, context)))
+        Ok(self.arena.alloc(NixString::new(bytes, self.contexts.of(&context))))
     }
 
     /// Appends a value as a string, and adds what it depends on to `context`.
@@ -61,17 +61,17 @@ impl<'a> Evaluator<'a> {
         position: Position,
         coercion: Coercion,
         out: &mut Vec<u8>,
-        context: &mut ContextId,
+        context: &mut ContextUnion,
     ) -> Result<(), Error> {
         match value {
             Value::String(string) => {
                 out.extend_from_slice(string.bytes);
-                *context = self.contexts.union(*context, string.context);
+                context.add(string.context);
             }
             Value::Path(path) if coercion.copy => {
                 let copied = self.copy_to_store(path.bytes, position)?;
                 out.extend_from_slice(copied.bytes);
-                *context = self.contexts.union(*context, copied.context);
+                context.add(copied.context);
             }
             Value::Path(path) => out.extend_from_slice(path.bytes),
             Value::Attrs(attrs) => {
@@ -127,7 +127,7 @@ impl<'a> Evaluator<'a> {
         &self,
         value: Value<'a>,
         position: Position,
-        context: &mut ContextId,
+        context: &mut ContextUnion,
     ) -> Result<Vec<u8>, Error> {
         let mut out = Vec::new();
         self.coerce_into(value, position, Coercion::PLAIN, &mut out, context)?;

@@ -13,7 +13,7 @@ use crate::ir::CodeId;
 use crate::parse_cache::{Context, Text, Workspace, syntax_failure};
 use crate::path;
 use crate::position::{Origin, Position};
-use crate::string::ContextId;
+use crate::string::ContextUnion;
 use crate::symbol::Symbol;
 use crate::syntax::{ParseOptions, parse, show};
 use crate::value::{Environment, Value, Variables};
@@ -270,7 +270,7 @@ impl<'a> Evaluator<'a> {
     }
 
     /// A context as a path string needs it before it may be read: builds what it depends on.
-    pub(crate) fn realise_context(&self, context: ContextId, position: Position) -> Result<(), Error> {
+    pub(crate) fn realise_context(&self, context: &ContextUnion, position: Position) -> Result<(), Error> {
         if context.is_empty() {
             return Ok(());
         }

@@ -26,7 +26,7 @@ use nix_store::StorePath;
 use rustc_hash::FxHashMap;
 
 use crate::attrs::{Attr, Attrs};
-use crate::builtins::Builtin;
+use crate::builtins::{Builtin, Identity};
 use crate::context::{Derivations, FinishedDerivations};
 use crate::error::{Error, ErrorKind, Failure, FrameText};
 use crate::io::EvalIo;
@@ -81,8 +81,8 @@ pub struct Evaluator<'a> {
     pub(crate) derivations: RefCell<Derivations>,
     /// What other evaluations computed as well.
     pub(crate) shared: &'a FinishedDerivations,
-    /// The derivations that were finished, with the sets of their paths, by a hash of what they were declared as.
-    pub(crate) finished: RefCell<FxHashMap<u64, Vec<(StorePath, Value<'a>)>>>,
+    /// The sets of the paths of derivations that were finished, by what they were declared as.
+    pub(crate) finished: RefCell<FxHashMap<Identity, Value<'a>>>,
     context_paths: RefCell<FxHashMap<&'a str, StorePath>>,
     /// An error of a filter function, on its way through [`EvalIo::add_path`].
     pub(crate) filter_failure: RefCell<Option<Error>>,

@@ -4,7 +4,7 @@ use super::{Coercion, Evaluated, Evaluator, Number};
 use crate::error::ErrorKind;
 use crate::ir::{self, BinaryOperator, Expr};
 use crate::position::Position;
-use crate::string::ContextId;
+use crate::string::ContextUnion;
 use crate::value::{Environment, Value};
 
 impl<'a> Evaluator<'a> {
@@ -128,14 +128,14 @@ impl<'a> Evaluator<'a> {
         // Nested strings find no buffer here and make one.
         let mut out = self.text.take();
         out.clear();
-        let mut context = ContextId::EMPTY;
+        let mut context = ContextUnion::default();
         self.coerce_into(first, *first_position, coercion, &mut out, &mut context)?;
         for (position, part) in parts {
             let value = self.eval(*part, environment)?;
             self.coerce_into(value, *position, coercion, &mut out, &mut context)?;
         }
         if !is_path {
-            let string = self.string_with(&out, context);
+            let string = self.string_with(&out, self.contexts.of(&context));
             self.text.set(out);
             return Ok(string);
         }

@@ -8,7 +8,7 @@ use crate::error::{Error, ErrorKind};
 use crate::io::{AddMethod, PathToAdd, Realisation};
 use crate::path;
 use crate::position::Position;
-use crate::string::{ContextElement, ContextId, NixString};
+use crate::string::{ContextElement, ContextUnion, NixString};
 
 impl<'a> Evaluator<'a> {
     pub(crate) fn store_path_text(&self, path: &StorePath) -> &'a str {
@@ -67,9 +67,9 @@ impl<'a> Evaluator<'a> {
     }
 
     /// Makes what a context names exist, so that it can be read.
-    pub(super) fn realise_elements(&self, context: ContextId, position: Position) -> Result<(), Error> {
+    pub(super) fn realise_elements(&self, context: &ContextUnion, position: Position) -> Result<(), Error> {
         let mut wanted = Vec::new();
-        for element in self.contexts.elements(context) {
+        for element in self.contexts.elements_of(context) {
             wanted.push(match element {
                 ContextElement::Path(path) => {
                     Realisation::Path(self.parse_store_path(path.as_bytes(), position)?)

@@ -14,7 +14,7 @@ use nix_store::nar::{self, FileKind};
 use nix_store::{ContentAddressMethod, Hash, HashAlgorithm, References, StoreDir, StorePath};
 
 use crate::io::{
-    AddMethod, Confinement, DerivationGraph, EvalIo, Fetch, FetchAttribute, FetchRequest, Fetched, FileType,
+    AddMethod, Confinement, DerivationTable, EvalIo, Fetch, FetchAttribute, FetchRequest, Fetched, FileType,
     IoError, PathToAdd, Realisation,
 };
 use crate::path;
@@ -384,7 +384,7 @@ impl EvalIo for FileSystemIo {
     }
 
     /// Trees that were added or mapped are there already; nothing is built.
-    fn realise(&self, wanted: &[Realisation], _derivations: &DerivationGraph) -> Result<(), IoError> {
+    fn realise(&self, wanted: &[Realisation], _derivations: &DerivationTable) -> Result<(), IoError> {
         for wanted in wanted {
             match wanted {
                 Realisation::Path(path) => {

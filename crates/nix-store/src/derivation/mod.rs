@@ -6,6 +6,7 @@ mod parse;
 mod print;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::content_address::ContentAddressMethod;
 use crate::error::{Error, Result};
@@ -60,8 +61,9 @@ pub struct Derivation {
     pub name: String,
     /// The outputs by name.
     pub outputs: BTreeMap<String, DerivationOutput>,
-    /// The derivations that must be built before, and which of their outputs.
-    pub input_drvs: BTreeMap<StorePath, BTreeSet<String>>,
+    /// The derivations that must be built before, and which of their outputs. Thousands of inputs have the same few sets of
+    /// names, which may be shared.
+    pub input_drvs: BTreeMap<StorePath, Arc<BTreeSet<String>>>,
     /// The store paths that must be there before, other than outputs of derivations.
     pub input_srcs: BTreeSet<StorePath>,
     /// The platform that the builder runs on, or `builtin`.

@@ -2,13 +2,13 @@
 //! derivation is replaced by its own such hash, and a fixed-output derivation counts only as what it must
 //! yield: so changing how a source is fetched rebuilds nothing.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::{PoisonError, RwLock};
 
 use rustc_hash::FxHashMap;
 
-use super::print::{Inputs, OutputPaths, base16, fixed_output_fingerprint};
+use super::print::{Inputs, OutputPaths, fixed_output_fingerprint};
 use super::{Derivation, DerivationOutput};
 use crate::error::{Error, Result};
 use crate::hash::{Hash, HashAlgorithm};
@@ -166,13 +166,19 @@ impl Derivation {
             return Err(self.unsupported("only a single output named 'out' can have a hash of its own"));
         }
         // Two inputs that differ only in how they are fetched have the same hash, and become one.
-        let mut merged: BTreeMap<[u8; 64], BTreeSet<&str>> = BTreeMap::new();
+        let mut inputs = Vec::with_capacity(self.input_drvs.len());
         for (input, outputs) in &self.input_drvs {
             let hash = memo.get(input).ok_or_else(|| self.unsupported("an input's hash is not known"))?;
-            merged.entry(base16(&hash.0)).or_default().extend(outputs.iter().map(String::as_str));
+            inputs.push((hash, Cow::Borrowed(&**outputs)));
         }
-        let merged: Vec<([u8; 64], Vec<&str>)> =
-            merged.into_iter().map(|(hash, outputs)| (hash, outputs.into_iter().collect())).collect();
-        Ok(DerivationHash::of(&self.print_with(directory, Inputs::Hashes(&merged), output_paths)))
+        inputs.sort_by_key(|(hash, _)| *hash);
+        inputs.dedup_by(|(hash, outputs), (kept, all)| {
+            let same = hash == kept;
+            if same {
+                all.to_mut().extend(outputs.iter().cloned());
+            }
+            same
+        });
+        Ok(DerivationHash::of(&self.print_with(directory, Inputs::Hashes(&inputs), output_paths)))
     }
 }

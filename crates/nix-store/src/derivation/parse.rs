@@ -1,6 +1,7 @@
 //! Reading ATerm. Input is not trusted: anything unexpected is an error.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::{Derivation, DerivationOutput};
 use crate::content_address::ContentAddressMethod;
@@ -62,7 +63,7 @@ impl Reader<'_> {
                 if outputs.insert(name) { Ok(()) } else { Err(reader.error("a name occurs twice")) }
             })?;
             reader.close()?;
-            reader.insert(&mut derivation.input_drvs, path, outputs)
+            reader.insert(&mut derivation.input_drvs, path, Arc::new(outputs))
         })?;
         self.comma()?;
         self.list(|reader| {

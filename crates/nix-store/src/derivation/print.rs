@@ -1,8 +1,11 @@
 //! Writing ATerm.
 
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
 use memchr::{memchr2, memchr3};
 
-use super::{Derivation, DerivationOutput};
+use super::{Derivation, DerivationHash, DerivationOutput};
 use crate::hash::{HEXADECIMAL, Hash};
 use crate::store_path::{StoreDir, StorePath};
 
@@ -10,8 +13,8 @@ use crate::store_path::{StoreDir, StorePath};
 pub(super) enum Inputs<'inputs> {
     /// Paths of `.drv` files.
     Paths,
-    /// Hashes in base-16 instead, sorted, each with its sorted output names.
-    Hashes(&'inputs [([u8; 64], Vec<&'inputs str>)]),
+    /// Hashes in base-16 instead, sorted, each with its output names.
+    Hashes(&'inputs [(DerivationHash, Cow<'inputs, BTreeSet<String>>)]),
 }
 
 /// Whether output paths are written or left empty, in `outputs` and in the environment.
@@ -49,9 +52,9 @@ impl Derivation {
             }),
             Inputs::Hashes(hashes) => text.separated(hashes, |text, (hash, outputs)| {
                 text.raw(b"(");
-                text.plain(hash);
+                text.plain(&base16(&hash.0));
                 text.raw(b",");
-                text.strings(outputs.iter().map(|name| name.as_bytes()));
+                text.strings(outputs.iter().map(String::as_bytes));
                 text.raw(b")");
             }),
         }
@@ -177,7 +180,7 @@ impl Writer<'_> {
 }
 
 /// A SHA-256 in base-16, as it stands in place of an input derivation's path.
-pub(super) fn base16(hash: &[u8; 32]) -> [u8; 64] {
+fn base16(hash: &[u8; 32]) -> [u8; 64] {
     let mut digits = [0; 64];
     for (pair, byte) in digits.chunks_exact_mut(2).zip(hash) {
         pair[0] = HEXADECIMAL[(byte >> 4) as usize];

@@ -33,7 +33,7 @@ fn derivation() -> impl Strategy<Value = Derivation> {
     let outputs = proptest::collection::btree_map("[a-z]{1,5}", output(), 0..4);
     let input_drvs = proptest::collection::btree_map(
         store_path(),
-        proptest::collection::btree_set("[a-z]{1,5}", 0..3),
+        proptest::collection::btree_set("[a-z]{1,5}", 0..3).prop_map(Arc::new),
         0..4,
     );
     let input_srcs = proptest::collection::btree_set(store_path(), 0..4);
@@ -95,7 +95,7 @@ fn chain(length: usize) -> Vec<(StorePath, Derivation)> {
         derivation.outputs.insert("out".to_owned(), DerivationOutput::Deferred);
         derivation.env.insert(b"out".to_vec(), Vec::new());
         if let Some((path, _)) = chain.last() {
-            derivation.input_drvs.insert(path.clone(), BTreeSet::from(["out".to_owned()]));
+            derivation.input_drvs.insert(path.clone(), BTreeSet::from(["out".to_owned()]).into());
         }
         let hash = derivation.hash_modulo_masked(&directory, &memo, &mut no_load).unwrap();
         derivation.assign_output_paths(&directory, &hash).unwrap();
@@ -136,7 +136,7 @@ fn a_cycle_is_an_error() {
     let mut load = |path: &StorePath| {
         let mut derivation = Derivation::new("x");
         let other = if *path == a { &b } else { &a };
-        derivation.input_drvs.insert(other.clone(), BTreeSet::new());
+        derivation.input_drvs.insert(other.clone(), Arc::default());
         Ok::<_, Error>(derivation)
     };
     let result = HashModuloMemo::new().of_path(&directory, &a, &mut load);

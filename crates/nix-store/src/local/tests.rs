@@ -314,7 +314,7 @@ fn outputs_of_derivations_are_recorded() {
     first.outputs.insert("out".to_owned(), DerivationOutput::InputAddressed { path: output.clone() });
     let (first_path, text) = first.path_and_text(store.directory()).unwrap();
     let mut second = Derivation::new("second");
-    second.input_drvs.insert(first_path.clone(), BTreeSet::from(["out".to_owned()]));
+    second.input_drvs.insert(first_path.clone(), BTreeSet::from(["out".to_owned()]).into());
     assert!(matches!(store.write_derivation(&second), Err(Error::MissingReference { .. })));
     let paths = store.write_derivations([&second, &first]).unwrap();
     assert_eq!(paths[1], first_path);

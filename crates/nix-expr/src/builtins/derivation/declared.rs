@@ -3,16 +3,18 @@
 //! Packages declare the same derivations again and again. So nothing is copied here that lies in the arena already; a
 //! [`nix_store::Derivation`] is made only of what was not declared before.
 
+use std::borrow::Cow;
+
 use nix_store::{ContentAddressMethod, Hash, HashAlgorithm, StorePath};
 
 use super::require;
 use crate::attrs::{Attr, Attrs};
-use crate::builtins::{files, hashes, to_json};
+use crate::builtins::{files, hashes, to_json, write_json_string};
 use crate::error::{Error, ErrorKind, FrameText};
 use crate::eval::{Coercion, Evaluator};
 use crate::position::Position;
 use crate::settings::Feature;
-use crate::string::{ContextElement, ContextId};
+use crate::string::{ContextElement, ContextUnion};
 use crate::symbol::{Symbol, known};
 use crate::value::Value;
 
@@ -21,15 +23,19 @@ pub(super) struct Declared<'a> {
     pub(super) name: &'a str,
     pub(super) system: &'a [u8],
     pub(super) builder: &'a [u8],
-    pub(super) args: Vec<&'a [u8]>,
+    pub(super) args: Vec<Text<'a>>,
     /// The environment, sorted by name. The variables of outputs are there, and empty.
-    pub(super) env: Vec<(&'a [u8], &'a [u8])>,
+    pub(super) env: Vec<(&'a [u8], Text<'a>)>,
     pub(super) outputs: Outputs<'a>,
     /// Base names of store paths, sorted.
     pub(super) sources: Vec<&'a str>,
     /// Base names of `.drv` files, and outputs of them, sorted.
     pub(super) derivations: Vec<(&'a str, &'a str)>,
 }
+
+/// A text as the builder gets it. What lies in the arena already is not copied, and what is put together for the derivation
+/// alone does not stay there.
+type Text<'a> = Cow<'a, [u8]>;
 
 /// The outputs that are declared.
 pub(super) enum Outputs<'a> {
@@ -54,13 +60,13 @@ struct Reader<'e, 'a> {
     ignore_nulls: bool,
     system: &'a [u8],
     builder: &'a [u8],
-    args: Vec<&'a [u8]>,
-    env: Vec<(&'a [u8], &'a [u8])>,
+    args: Vec<Text<'a>>,
+    env: Vec<(&'a [u8], Text<'a>)>,
     outputs: OutputAttributes<'a>,
-    /// With structured attributes: the JSON text of each.
-    json: Option<Vec<(&'a [u8], Vec<u8>)>>,
+    /// With structured attributes: those so far, as the beginning of a JSON object.
+    json: Option<Vec<u8>>,
     /// All that the strings depend on.
-    context: ContextId,
+    context: ContextUnion,
 }
 
 impl<'a> Declared<'a> {
@@ -89,8 +95,8 @@ impl<'a> Declared<'a> {
                 method: None,
                 content_addressed: false,
             },
-            json: structured.then(Vec::new),
-            context: ContextId::EMPTY,
+            json: structured.then(|| vec![b'{']),
+            context: ContextUnion::default(),
         };
         // In the order of names, which decides which of several errors is seen.
         for attr in e.by_name(attrs) {
@@ -110,21 +116,29 @@ impl<'a> Declared<'a> {
 
 impl<'a> Reader<'_, 'a> {
     /// A value as the builder gets it.
-    fn text(&mut self, value: Value<'a>, at: Position) -> Result<&'a [u8], Error> {
+    fn text(&mut self, value: Value<'a>, at: Position) -> Result<Text<'a>, Error> {
         Ok(match value {
-            Value::Bool(true) => b"1",
-            Value::Bool(false) | Value::Null => b"",
+            Value::Bool(true) => Cow::Borrowed(b"1"),
+            Value::Bool(false) | Value::Null => Cow::Borrowed(b""),
             Value::List(_) => {
                 let mut text = Vec::new();
                 self.e.coerce_into(value, at, Coercion::DERIVATION, &mut text, &mut self.context)?;
-                self.e.arena.alloc_slice_copy(&text)
+                Cow::Owned(text)
             }
             value => {
                 let string = self.e.coerce(value, at, Coercion::DERIVATION)?;
-                self.context = self.e.contexts.union(self.context, string.context);
-                string.bytes
+                self.context.add(string.context);
+                Cow::Borrowed(string.bytes)
             }
         })
+    }
+
+    /// A text for longer than the derivation is being read.
+    fn keep(&self, text: &Text<'a>) -> &'a [u8] {
+        match text {
+            Cow::Borrowed(text) => text,
+            Cow::Owned(text) => self.e.arena.alloc_slice_copy(text),
+        }
     }
 
     /// Takes one attribute.
@@ -157,10 +171,13 @@ impl<'a> Reader<'_, 'a> {
             _ => {}
         }
         let text = if let Some(json) = &mut self.json {
-            let mut text = Vec::new();
-            to_json(e, value, at, true, &mut text, &mut self.context)?;
-            json.push((key, text));
-            match attr.name {
+            if json.len() > 1 {
+                json.push(b',');
+            }
+            write_json_string(e, key, at, json)?;
+            json.push(b':');
+            to_json(e, value, at, true, json, &mut self.context)?;
+            Cow::Borrowed(match attr.name {
                 known::BUILDER => e.expect_string(value, at)?.bytes,
                 known::SYSTEM | known::OUTPUT_HASH | known::OUTPUT_HASH_ALGO | known::OUTPUT_HASH_MODE => {
                     e.expect_plain(value, at)?
@@ -173,27 +190,29 @@ impl<'a> Reader<'_, 'a> {
                     e.arena.alloc_slice_copy(&names.join(&b' '))
                 }
                 _ => return Ok(()),
-            }
+            })
         } else {
-            let text = self.text(value, at)?;
-            self.env.push((key, text));
-            text
+            self.text(value, at)?
         };
-        self.meaning(attr.name, text, at)
+        self.meaning(attr.name, &text, at)?;
+        if self.json.is_none() {
+            self.env.push((key, text));
+        }
+        Ok(())
     }
 
     /// What an attribute says besides being a variable of the environment.
-    fn meaning(&mut self, name: Symbol, text: &'a [u8], at: Position) -> Result<(), Error> {
+    fn meaning(&mut self, name: Symbol, text: &Text<'a>, at: Position) -> Result<(), Error> {
         let e = self.e;
         match name {
-            known::BUILDER => self.builder = text,
-            known::SYSTEM => self.system = text,
-            known::OUTPUT_HASH => self.outputs.hash = Some(text),
+            known::BUILDER => self.builder = self.keep(text),
+            known::SYSTEM => self.system = self.keep(text),
+            known::OUTPUT_HASH => self.outputs.hash = Some(self.keep(text)),
             // An algorithm that is empty is none; a hash in SRI form names its own.
             known::OUTPUT_HASH_ALGO if text.is_empty() => {}
             known::OUTPUT_HASH_ALGO => self.outputs.algorithm = Some(hashes::algorithm(e, text, at)?),
             known::OUTPUT_HASH_MODE => {
-                self.outputs.method = Some(match text {
+                self.outputs.method = Some(match &**text {
                     b"flat" => ContentAddressMethod::Flat,
                     b"recursive" | b"nar" => ContentAddressMethod::Recursive,
                     b"text" => {
@@ -207,28 +226,28 @@ impl<'a> Reader<'_, 'a> {
                     }
                 });
             }
-            known::OUTPUTS => self.outputs.names = output_names(e, text, at)?,
+            known::OUTPUTS => self.outputs.names = output_names(e, self.keep(text), at)?,
             _ => {}
         }
         Ok(())
     }
 
     fn declared(mut self, name: &'a str, at: Position) -> Result<Declared<'a>, Error> {
-        if let Some(json) = self.json.take() {
-            let text = join_json(self.e, &json, at)?;
-            self.set_variable(b"__json", self.e.arena.alloc_slice_copy(&text));
+        if let Some(mut json) = self.json.take() {
+            json.push(b'}');
+            self.set_variable(b"__json", Cow::Owned(json));
         }
-        let (sources, derivations) = inputs(self.e, self.context);
+        let (sources, derivations) = inputs(self.e, &self.context);
         let names = std::mem::take(&mut self.outputs.names);
         for name in &names {
-            self.set_variable(name.as_bytes(), b"");
+            self.set_variable(name.as_bytes(), Cow::Borrowed(b""));
         }
         let outputs = outputs(self.e, names, &self.outputs, at)?;
         let Reader { system, builder, args, env, .. } = self;
         Ok(Declared { name, system, builder, args, env, outputs, sources, derivations })
     }
 
-    fn set_variable(&mut self, name: &'a [u8], text: &'a [u8]) {
+    fn set_variable(&mut self, name: &'a [u8], text: Text<'a>) {
         match self.env.binary_search_by_key(&name, |(name, _)| *name) {
             Ok(place) => self.env[place].1 = text,
             Err(place) => self.env.insert(place, (name, text)),
@@ -237,13 +256,13 @@ impl<'a> Reader<'_, 'a> {
 }
 
 /// All that the strings of a derivation depend on becomes its inputs.
-fn inputs<'a>(e: &Evaluator<'a>, context: ContextId) -> (Vec<&'a str>, Vec<(&'a str, &'a str)>) {
+fn inputs<'a>(e: &Evaluator<'a>, context: &ContextUnion) -> (Vec<&'a str>, Vec<(&'a str, &'a str)>) {
     let directory = e.io.store_dir().as_str();
     let base_name = |path: &'a str| -> &'a str {
         path.strip_prefix(directory).and_then(|rest| rest.strip_prefix('/')).unwrap_or(path)
     };
     let (mut sources, mut derivations) = (Vec::new(), Vec::new());
-    for element in e.contexts.elements(context) {
+    for element in e.contexts.elements_of(context) {
         match element {
             ContextElement::Path(path) => sources.push(base_name(path)),
             ContextElement::Output { derivation, output } => {
@@ -321,19 +340,4 @@ fn output_names<'a>(e: &Evaluator<'a>, text: &'a [u8], at: Position) -> Result<V
         return e.fail(ErrorKind::Value, at, "derivation cannot have an empty set of outputs");
     }
     Ok(names)
-}
-
-/// One JSON object of what was collected, in the order of names.
-fn join_json<'a>(e: &Evaluator<'a>, json: &[(&[u8], Vec<u8>)], at: Position) -> Result<Vec<u8>, Error> {
-    let mut out = vec![b'{'];
-    for (index, (key, value)) in json.iter().enumerate() {
-        if index > 0 {
-            out.push(b',');
-        }
-        to_json(e, e.string(key), at, false, &mut out, &mut ContextId::EMPTY.clone())?;
-        out.push(b':');
-        out.extend_from_slice(value);
-    }
-    out.push(b'}');
-    Ok(out)
 }

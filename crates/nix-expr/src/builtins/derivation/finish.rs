@@ -1,5 +1,6 @@
 //! From what is declared to paths: the inputs and outputs of a derivation, and its place in the graph of all.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use nix_store::{Derivation, DerivationOutput, References, StorePath};
@@ -15,47 +16,43 @@ use crate::symbol::known;
 
 /// Finishes a derivation that is declared, and makes the set of its paths. Packages ask for the same one again and again,
 /// above all in the stages of a bootstrap: half of all that are made were made before. Hosts of a fleet share nearly all.
-pub(super) fn finish<'a>(e: &Evaluator<'a>, declared: &Declared<'a>, at: Position) -> Evaluated<'a> {
+pub(super) fn finish<'a>(e: &Evaluator<'a>, declared: Declared<'a>, at: Position) -> Evaluated<'a> {
     let store = e.io.store_dir();
-    let identity = Identity::of(declared);
-    let fingerprint = identity.fingerprint(store);
-    if let Some(candidates) = e.finished.borrow().get(&fingerprint) {
-        let derivations = e.derivations.borrow();
-        let is_same = |path| derivations.get(path).is_some_and(|known| identity.is_of(known));
-        if let Some((_, paths)) = candidates.iter().find(|(path, _)| is_same(path)) {
-            return Ok(*paths);
-        }
+    let identity = Identity::of(&declared, store);
+    if let Some(paths) = e.finished.borrow().get(&identity) {
+        return Ok(*paths);
     }
-    let (path, drv) = match e.shared.find(fingerprint, store, |known| identity.is_of(known)) {
+    let (path, drv) = match e.shared.get(&identity) {
         Some(known) => known,
         None => {
             let mut drv = derivation(e, declared, at)?;
             assign_paths(e, &mut drv, at)?;
             let (path, _) = drv.path_and_text(store).or_else(|error| e.store_error(at, &error))?;
             let drv = Arc::new(drv);
-            e.shared.add(fingerprint, store, &path, &drv);
+            e.shared.add(identity, &path, &drv);
             (path, drv)
         }
     };
     let paths = register(e, &path, drv, at)?;
-    e.finished.borrow_mut().entry(fingerprint).or_default().push((path, paths));
+    e.finished.borrow_mut().insert(identity, paths);
     Ok(paths)
 }
 
 /// The derivation that is declared. The paths of its outputs stay open if they depend on all that it is.
-fn derivation<'a>(e: &Evaluator<'a>, declared: &Declared<'a>, at: Position) -> Result<Derivation, Error> {
+fn derivation<'a>(e: &Evaluator<'a>, declared: Declared<'a>, at: Position) -> Result<Derivation, Error> {
     let store = e.io.store_dir();
     let mut drv = Derivation::new(declared.name);
     drv.system = declared.system.to_vec();
     drv.builder = declared.builder.to_vec();
-    drv.args = declared.args.iter().map(|argument| argument.to_vec()).collect();
-    drv.env = declared.env.iter().map(|(name, text)| (name.to_vec(), text.to_vec())).collect();
+    drv.args = declared.args.into_iter().map(Cow::into_owned).collect();
+    drv.env = declared.env.into_iter().map(|(name, text)| (name.to_vec(), text.into_owned())).collect();
     for source in &declared.sources {
         drv.input_srcs.insert(e.context_path(source, at)?);
     }
-    for (derivation, output) in &declared.derivations {
-        let path = e.context_path(derivation, at)?;
-        drv.input_drvs.entry(path).or_default().insert((*output).to_owned());
+    for outputs in declared.derivations.chunk_by(|a, b| a.0 == b.0) {
+        let path = e.context_path(outputs[0].0, at)?;
+        let names: Vec<&str> = outputs.iter().map(|(_, output)| *output).collect();
+        drv.input_drvs.insert(path, e.shared.output_names(&names));
     }
     match &declared.outputs {
         Outputs::Fixed { method, hash } => {

@@ -4,6 +4,8 @@ mod declared;
 mod finish;
 mod identity;
 
+pub(crate) use self::identity::Identity;
+
 use std::cell::Cell;
 
 use nix_store::{DerivationOutput, output_placeholder};
@@ -152,7 +154,7 @@ fn make<'a>(e: &Evaluator<'a>, attrs: &'a Attrs<'a>, name: &'a str, at: Position
         let message = "derivation names are not allowed to end in '.drv'";
         return e.fail(ErrorKind::Value, at, message);
     }
-    finish::finish(e, &declared, at)
+    finish::finish(e, declared, at)
 }
 
 /// Something that only an experimental feature allows.
