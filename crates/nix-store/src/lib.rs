@@ -26,7 +26,9 @@ pub use content_address::{
     ContentAddress, ContentAddressMethod, References, output_path_name, output_placeholder,
 };
 pub use daemon::DaemonStore;
-pub use derivation::{Derivation, DerivationHash, DerivationOutput, HashModuloMemo, derivation_path};
+pub use derivation::{
+    Derivation, DerivationHash, DerivationOutput, Environment, HashModuloMemo, derivation_path,
+};
 pub use error::{Error, Result};
 pub use hash::{Hash, HashAlgorithm, Hasher, HashingReader, HashingWriter, compress_hash};
 pub use local::{LocalStore, StoreRoot};

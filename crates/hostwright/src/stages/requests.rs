@@ -89,7 +89,7 @@ pub fn gather(graph: &DerivationGraph, roots: &[Root]) -> Result<BTreeMap<String
 }
 
 fn read(path: &StorePath, derivation: &Derivation) -> Result<Request, Failure> {
-    let text = derivation.env.get(b"request".as_slice()).map(Vec::as_slice).unwrap_or_default();
+    let text = derivation.env.get("request").unwrap_or_default();
     serde_json::from_slice(text)
         .map_err(|source| Failure::MalformedRequest { derivation: path.base_name().to_owned(), source })
 }
@@ -103,7 +103,7 @@ mod tests {
     fn placeholder(graph: &mut DerivationGraph, number: usize, request: &str) -> StorePath {
         let mut derivation = Derivation::new("placeholder");
         derivation.builder = UNLOCKED_BUILDER.to_vec();
-        derivation.env.insert(b"request".to_vec(), request.as_bytes().to_vec());
+        derivation.env.insert("request", request);
         insert(graph, number, derivation)
     }
 

@@ -52,7 +52,7 @@ impl Attributes {
             }
             Ok(text)
         };
-        if let Some(json) = derivation.env.get(b"__json".as_slice()) {
+        if let Some(json) = derivation.env.get("__json") {
             return match serde_json::from_str(&text("__json", json)?) {
                 Ok(Value::Object(members)) => Ok(Attributes::Structured(members)),
                 Ok(_) => Err(Error::attribute("__json", "it is no object")),

@@ -50,7 +50,7 @@ impl BuildEnvironment {
         environment.set("HOME", "/homeless-shelter");
         environment.set("NIX_STORE", inputs.store_dir().as_str());
         environment.set("NIX_BUILD_CORES", place.cores.to_string());
-        let impure_variables = match derivation.env.get(b"__json".as_slice()) {
+        let impure_variables = match derivation.env.get("__json") {
             Some(json) => environment.add_structured(&rewriter.rewrite(json), derivation, inputs, place)?,
             None => environment.add_plain(derivation, &rewriter, inputs, place)?,
         };
@@ -83,22 +83,22 @@ impl BuildEnvironment {
         place: &BuildPlace<'_>,
     ) -> Result<Vec<String>> {
         let words = |name: &str| -> Vec<String> {
-            let value = derivation.env.get(name.as_bytes()).map(|value| String::from_utf8_lossy(value));
+            let value = derivation.env.get(name).map(String::from_utf8_lossy);
             value.iter().flat_map(|value| value.split_whitespace()).map(str::to_owned).collect()
         };
         let as_files = words("passAsFile");
-        for (name, value) in &derivation.env {
+        for (name, value) in derivation.env.iter() {
             let value = rewriter.rewrite(value);
             if !as_files.iter().any(|file| file.as_bytes() == name) {
-                self.variables.insert(name.clone(), value);
+                self.variables.insert(name.to_vec(), value);
                 continue;
             }
             let file = format!(".attr-{}", Hash::sha256(name).to_base32());
-            let variable = [name.as_slice(), b"Path"].concat();
+            let variable = [name, b"Path"].concat();
             self.variables.insert(variable, format!("{}/{file}", place.directory).into_bytes());
             self.files.insert(file, value);
         }
-        if let Some(graphs) = derivation.env.get(b"exportReferencesGraph".as_slice()) {
+        if let Some(graphs) = derivation.env.get("exportReferencesGraph") {
             let graphs = String::from_utf8_lossy(graphs);
             for (file, path) in references_graph::pairs(&graphs)? {
                 let text = as_registration(inputs, &[path.to_owned()])?;
@@ -198,7 +198,7 @@ mod tests {
         let mut derivation = Derivation::new("test");
         let path = StorePath::from_parts([1; 20], "test").unwrap();
         derivation.outputs.insert("out".into(), DerivationOutput::InputAddressed { path });
-        derivation.env = variables.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+        derivation.env = variables.iter().copied().collect();
         derivation
     }
 

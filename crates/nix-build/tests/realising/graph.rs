@@ -75,18 +75,18 @@ impl TestStore {
         attributes["outputs"] = json!(["out"]);
         derivation.system = b"builtin".to_vec();
         derivation.builder = builder.as_bytes().to_vec();
-        derivation.env.insert(b"__json".to_vec(), attributes.to_string().into_bytes());
+        derivation.env.insert("__json", attributes.to_string());
         derivation.input_drvs = inputs
             .iter()
             .map(|input| (input.derivation.clone(), BTreeSet::from([String::from("out")]).into()))
             .collect();
         let path = output.path().cloned();
-        derivation.env.insert(b"out".to_vec(), Vec::new());
+        derivation.env.insert("out", "");
         derivation.outputs = BTreeMap::from([(String::from("out"), output)]);
         let directory = self.store.directory();
         match path {
             Some(path) => {
-                derivation.env.insert(b"out".to_vec(), directory.display(&path).into_bytes());
+                derivation.env.insert("out", directory.display(&path));
             }
             None => {
                 let mut load = |path: &StorePath| self.store.read_derivation(path);

@@ -118,7 +118,7 @@ fn a_builder_that_is_not_there_is_named() {
     derivation.system = nix_build::realise::Machine::this().systems[0].clone().into();
     derivation.builder = b"/bin/sh".to_vec();
     derivation.outputs.insert("out".into(), nix_store::DerivationOutput::Deferred);
-    derivation.env.insert(b"out".to_vec(), Vec::new());
+    derivation.env.insert("out", "");
     let directory = shell.store.store.directory();
     let mut load = |path: &nix_store::StorePath| shell.store.store.read_derivation(path);
     let memo = nix_store::HashModuloMemo::new();

@@ -70,7 +70,7 @@ impl Shell {
             .chain([&self.busybox])
             .map(|input| (input.derivation.clone(), BTreeSet::from([String::from("out")]).into()))
             .collect();
-        let mut set = |name: &str, value: String| derivation.env.insert(name.into(), value.into());
+        let mut set = |name: &str, value: String| derivation.env.insert(name, value);
         if let Some(attributes) = &script.structured {
             set("__json", attributes.to_string());
         } else {
@@ -83,15 +83,15 @@ impl Shell {
         let fixed_path = script.fixed.as_ref().and_then(|output| output.path().cloned());
         derivation.outputs =
             BTreeMap::from([(String::from("out"), script.fixed.unwrap_or(DerivationOutput::Deferred))]);
-        derivation.env.insert(b"out".to_vec(), Vec::new());
+        derivation.env.insert("out", "");
         for name in script.more_outputs {
             derivation.outputs.insert(name.to_owned(), DerivationOutput::Deferred);
-            derivation.env.insert(name.into(), Vec::new());
+            derivation.env.insert(name, "");
         }
         let directory = self.store.store.directory();
         match fixed_path {
             Some(path) => {
-                derivation.env.insert(b"out".to_vec(), directory.display(&path).into_bytes());
+                derivation.env.insert("out", directory.display(&path));
             }
             None => {
                 let mut load = |path: &StorePath| self.store.store.read_derivation(path);

@@ -242,7 +242,7 @@ pub(super) fn write_basic_derivation(message: &mut Message, directory: &StoreDir
     message.paths(directory, derivation.input_srcs.iter());
     message.string(&derivation.system).string(&derivation.builder).strings(derivation.args.iter());
     message.number(derivation.env.len() as u64);
-    for (name, value) in &derivation.env {
+    for (name, value) in derivation.env.iter() {
         message.string(name).string(value);
     }
 }

@@ -1,6 +1,7 @@
 //! Derivations: what a build takes and what it makes. The file format is ATerm, described in the Nix
 //! manual, "Derivation ATerm Format".
 
+mod environment;
 mod modulo;
 mod parse;
 mod print;
@@ -13,6 +14,7 @@ use crate::error::{Error, Result};
 use crate::hash::{Hash, HashAlgorithm};
 use crate::store_path::{StoreDir, StorePath};
 
+pub use environment::Environment;
 pub use modulo::{DerivationHash, HashModuloMemo};
 
 /// What is known of an output before the build.
@@ -73,7 +75,7 @@ pub struct Derivation {
     /// Its arguments.
     pub args: Vec<Vec<u8>>,
     /// Its environment.
-    pub env: BTreeMap<Vec<u8>, Vec<u8>>,
+    pub env: Environment,
 }
 
 impl Derivation {
@@ -87,7 +89,7 @@ impl Derivation {
             system: Vec::new(),
             builder: Vec::new(),
             args: Vec::new(),
-            env: BTreeMap::new(),
+            env: Environment::default(),
         }
     }
 
@@ -121,7 +123,7 @@ impl Derivation {
                 continue;
             }
             let path = directory.make_output_path(&self.name, name, &hash)?;
-            self.env.insert(name.clone().into_bytes(), directory.display(&path).into_bytes());
+            self.env.insert(name, directory.display(&path));
             *output = DerivationOutput::InputAddressed { path };
         }
         Ok(())

@@ -86,7 +86,10 @@ impl Reader<'_> {
             reader.comma()?;
             let value = reader.string()?;
             reader.close()?;
-            reader.insert(&mut derivation.env, name, value)
+            match derivation.env.insert(name, value) {
+                false => Ok(()),
+                true => Err(reader.error("a name occurs twice")),
+            }
         })?;
         self.close()?;
         Ok(derivation)

@@ -67,7 +67,7 @@ impl Derivation {
         text.raw(b",");
         text.strings(self.args.iter().map(Vec::as_slice));
         text.raw(b",[");
-        text.separated(&self.env, |text, (name, value)| {
+        text.separated(self.env.iter(), |text, (name, value)| {
             text.raw(b"(");
             text.string(name);
             text.raw(b",");

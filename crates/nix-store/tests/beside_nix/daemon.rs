@@ -276,7 +276,7 @@ fn builds_are_done_and_heard() {
         derivation.system = format!("{}-linux", std::env::consts::ARCH).into_bytes();
         derivation.builder = b"/bin/sh".to_vec();
         derivation.args = vec![b"-c".to_vec(), script.as_bytes().to_vec()];
-        derivation.env.insert(b"out".to_vec(), Vec::new());
+        derivation.env.insert("out", "");
         derivation.outputs.insert("out".to_owned(), DerivationOutput::Deferred);
         let mut load = |path: &StorePath| Err(Error::NotValid { path: path.base_name().to_owned() });
         let hash = derivation.hash_modulo_masked(&directory, &HashModuloMemo::new(), &mut load).unwrap();

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use nix_store::{Derivation, DerivationOutput, References, StorePath};
+use nix_store::{Derivation, DerivationOutput, Environment, References, StorePath};
 
 use super::declared::{Declared, Outputs};
 use super::identity::Identity;
@@ -38,14 +38,25 @@ pub(super) fn finish<'a>(e: &Evaluator<'a>, declared: Declared<'a>, at: Position
     Ok(paths)
 }
 
+/// What most store paths are no longer than, in bytes. Variables of so many have room from the beginning.
+const PATH_LENGTH: usize = 96;
+
 /// The derivation that is declared. The paths of its outputs stay open if they depend on all that it is.
 fn derivation<'a>(e: &Evaluator<'a>, declared: Declared<'a>, at: Position) -> Result<Derivation, Error> {
     let store = e.io.store_dir();
     let mut drv = Derivation::new(declared.name);
+    let paths = match &declared.outputs {
+        Outputs::Fixed { .. } => 1,
+        Outputs::Open(names) => names.len(),
+    };
     drv.system = declared.system.to_vec();
     drv.builder = declared.builder.to_vec();
     drv.args = declared.args.into_iter().map(Cow::into_owned).collect();
-    drv.env = declared.env.into_iter().map(|(name, text)| (name.to_vec(), text.into_owned())).collect();
+    let length: usize = declared.env.iter().map(|(name, text)| name.len() + text.len()).sum();
+    drv.env = Environment::with_capacity(declared.env.len() + 1, length + paths * PATH_LENGTH);
+    for (name, text) in &declared.env {
+        drv.env.insert(name, text);
+    }
     for source in &declared.sources {
         drv.input_srcs.insert(e.context_path(source, at)?);
     }
@@ -60,7 +71,7 @@ fn derivation<'a>(e: &Evaluator<'a>, declared: Declared<'a>, at: Position) -> Re
             let path = store
                 .make_fixed_output_path(&drv.name, method, &hash, References::default())
                 .or_else(|error| e.store_error(at, &error))?;
-            drv.env.insert(b"out".to_vec(), store.display(&path).into_bytes());
+            drv.env.insert("out", store.display(&path));
             drv.outputs.insert("out".to_owned(), DerivationOutput::Fixed { path, method, hash });
         }
         Outputs::Open(names) => {
