@@ -141,7 +141,8 @@ pub struct EvalJobsArguments {
     /// How many evaluations there are at once [default: one on each processor, as far as free memory allows]
     #[arg(long, value_name = "N")]
     pub workers: Option<NonZeroUsize>,
-    /// How large an evaluation grows before a new one goes on, in MiB [default: 4096, or half of the memory that is free]
+    /// How large an evaluation grows before a new one goes on, in MiB [default: 6144 for all workers together, but 2048 for each, and
+    /// half of the memory that is free at most]
     #[arg(long, value_name = "MIB")]
     pub max_memory_size: Option<NonZeroUsize>,
     /// Build nothing and write nothing to the store

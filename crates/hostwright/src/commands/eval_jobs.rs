@@ -20,7 +20,7 @@ use crate::stages::world::World;
 /// Prints all derivations that are found.
 pub fn run(session: &Session, arguments: &EvalJobsArguments) -> Result<(), Failure> {
     let wishes = Wishes {
-        limits: limits(arguments.workers, arguments.max_memory_size),
+        limits: limits(arguments.workers, arguments.max_memory_size, free_mebibytes()),
         select: arguments.select.clone(),
         apply: arguments.apply.clone(),
         recurses: arguments.force_recurse,
@@ -77,17 +77,46 @@ fn expression(session: &Session, arguments: &EvalJobsArguments, jobs: &Jobs<'_>)
     })
 }
 
-/// How large an evaluation grows at most if nobody says, in MiB.
-const LARGE: usize = 4096;
+/// The memory that is free, in MiB; as much as can be if the system does not say.
+fn free_mebibytes() -> usize {
+    available_memory().and_then(|free| usize::try_from(free >> 20).ok()).unwrap_or(usize::MAX)
+}
 
-/// What evaluation may take. If nobody says, an evaluation takes no more than half of the memory that is free, and there are
-/// as many as there are processors and room.
-fn limits(workers: Option<NonZeroUsize>, mebibytes: Option<NonZeroUsize>) -> WalkLimits {
-    let free = available_memory().and_then(|free| usize::try_from(free >> 20).ok()).unwrap_or(usize::MAX);
-    let mebibytes = mebibytes.map_or((free / 2).clamp(1, LARGE), NonZeroUsize::get);
-    let room = NonZeroUsize::new((free / mebibytes).min(processors()));
-    WalkLimits {
-        workers: workers.or(room).unwrap_or(NonZeroUsize::MIN),
-        memory: mebibytes.saturating_mul(1 << 20),
+/// How large all evaluations together grow at most if nobody says, in MiB.
+const LARGE: usize = 6144;
+
+/// An evaluation that is to end sooner than at this size, in MiB, repeats more of what another one did than it adds.
+const SMALL: usize = 2048;
+
+/// What evaluation may take. If nobody says, there is an evaluation on each processor as far as there is room for each to grow,
+/// and all together grow to no more than half of the memory that is free.
+fn limits(workers: Option<NonZeroUsize>, mebibytes: Option<NonZeroUsize>, free: usize) -> WalkLimits {
+    let room = free / 2;
+    let each = mebibytes.map_or(SMALL, NonZeroUsize::get);
+    let workers = workers.or(NonZeroUsize::new(processors().min(room / each))).unwrap_or(NonZeroUsize::MIN);
+    let mebibytes =
+        mebibytes.map_or_else(|| (LARGE / workers).max(SMALL).min(room / workers).max(1), NonZeroUsize::get);
+    WalkLimits { workers, memory: mebibytes.saturating_mul(1 << 20) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn evaluations_share_the_memory() {
+        let number = |number| NonZeroUsize::new(number);
+        let of = |workers, mebibytes, free| {
+            let limits = limits(number(workers), number(mebibytes), free);
+            (limits.workers.get(), limits.memory >> 20)
+        };
+        assert_eq!(of(1, 0, 100_000), (1, LARGE));
+        assert_eq!(of(2, 0, 100_000), (2, LARGE / 2));
+        assert_eq!(of(16, 0, 100_000), (16, SMALL));
+        assert_eq!(of(2, 0, 2000), (2, 500), "half of what is free is left alone");
+        assert_eq!(of(0, 0, 3000), (1, 1500), "one has room");
+        assert_eq!(of(0, 0, 0), (1, 1));
+        assert_eq!(of(3, 5, 2000), (3, 5), "what somebody says is done");
+        assert_eq!(of(0, 1000, 2000), (1, 1000));
     }
 }
