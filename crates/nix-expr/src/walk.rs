@@ -4,6 +4,7 @@
 //! other, most of what was made for one is of no use to the next: an evaluation that has grown large ends, and a new one
 //! goes on where it stopped.
 
+use std::collections::VecDeque;
 use std::num::NonZeroUsize;
 use std::panic::resume_unwind;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -63,11 +64,12 @@ pub fn walk(
     limits: WalkLimits,
     visitor: &impl Visitor,
 ) -> Result<(), EvalError> {
-    let agenda = Agenda::of(Vec::new());
+    let agenda = Agenda::new(limits.workers);
     thread::scope(|scope| {
-        let work = || work(pool, settings, io, limits.memory, visitor, &agenda);
-        let helpers: Vec<_> = (1..limits.workers.get()).map(|_| scope.spawn(work)).collect();
-        work();
+        let work = |worker| work(pool, settings, io, limits.memory, visitor, &agenda, worker);
+        let helpers: Vec<_> =
+            (1..limits.workers.get()).map(|worker| scope.spawn(move || work(worker))).collect();
+        work(0);
         for helper in helpers {
             helper.join().unwrap_or_else(|panic| resume_unwind(panic));
         }
@@ -83,18 +85,19 @@ fn work(
     memory: usize,
     visitor: &impl Visitor,
     agenda: &Agenda,
+    worker: usize,
 ) {
-    while let Some(first) = agenda.next() {
+    while let Some(first) = agenda.next(worker) {
         let result = evaluate_in(pool, settings, io, |session| {
             let root = visitor.root(session)?;
             let mut task = Some(first);
             while let Some(current) = task {
                 match look(visitor, session, root, &current.path) {
-                    Ok(names) => agenda.add(&current.path, names),
+                    Ok(names) => agenda.add(worker, &current.path, names),
                     Err(error) => visitor.failed(&current.path, error)?,
                 }
                 drop(current);
-                task = if session.memory() < memory { agenda.next() } else { None };
+                task = if session.memory() < memory { agenda.next(worker) } else { None };
             }
             Ok(())
         });
@@ -134,8 +137,9 @@ struct Agenda {
 }
 
 struct State {
-    /// The last one is next.
-    open: Vec<Vec<String>>,
+    /// For each worker; the last one is next. What lies side by side needs the same things more often than what lies far
+    /// apart, so a worker goes on with neighbours, and one that has nothing left takes the far half of what another one has.
+    open: Vec<VecDeque<Vec<String>>>,
     /// How many are being looked at, and may add more.
     busy: usize,
     failure: Option<EvalError>,
@@ -154,10 +158,24 @@ impl Drop for Task<'_> {
     }
 }
 
+impl State {
+    fn take(&mut self, worker: usize) -> Option<Vec<String>> {
+        if self.open[worker].is_empty()
+            && let Some(other) = self.open.iter_mut().max_by_key(|open| open.len())
+        {
+            let rest = other.split_off(other.len().div_ceil(2));
+            self.open[worker] = std::mem::replace(other, rest);
+        }
+        self.open[worker].pop_back()
+    }
+}
+
 impl Agenda {
-    fn of(path: Vec<String>) -> Self {
-        let state = State { open: vec![path], busy: 0, failure: None };
-        Agenda { state: Mutex::new(state), changed: Condvar::new() }
+    /// One with the root, for so many workers.
+    fn new(workers: NonZeroUsize) -> Self {
+        let mut open = vec![VecDeque::new(); workers.get()];
+        open[0].push_back(Vec::new());
+        Agenda { state: Mutex::new(State { open, busy: 0, failure: None }), changed: Condvar::new() }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -165,13 +183,13 @@ impl Agenda {
     }
 
     /// What is to be looked at next; `None` when the walk is over. Waits while others may still find more.
-    fn next(&self) -> Option<Task<'_>> {
+    fn next(&self, worker: usize) -> Option<Task<'_>> {
         let mut state = self.lock();
         loop {
             if state.failure.is_some() {
                 return None;
             }
-            if let Some(path) = state.open.pop() {
+            if let Some(path) = state.take(worker) {
                 state.busy += 1;
                 return Some(Task { agenda: self, path });
             }
@@ -182,9 +200,9 @@ impl Agenda {
         }
     }
 
-    fn add(&self, path: &[String], names: Vec<String>) {
+    fn add(&self, worker: usize, path: &[String], names: Vec<String>) {
         let below = names.into_iter().rev().map(|name| [path, &[name]].concat());
-        self.lock().open.extend(below);
+        self.lock().open[worker].extend(below);
         self.changed.notify_all();
     }
 
