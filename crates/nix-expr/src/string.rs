@@ -115,10 +115,11 @@ struct Inner<'a> {
 impl Inner<'_> {
     /// The sorted numbers of all elements of a union.
     fn numbers(&self, union: &ContextUnion) -> Vec<u32> {
-        let mut numbers = self.sets[union.first.0 as usize].to_vec();
-        for context in &union.others {
-            numbers.extend_from_slice(self.sets[context.0 as usize]);
-        }
+        let mut contexts = [&[union.first], union.others.as_slice()].concat();
+        contexts.sort_unstable();
+        contexts.dedup();
+        let mut numbers: Vec<u32> =
+            contexts.iter().flat_map(|context| self.sets[context.0 as usize]).copied().collect();
         numbers.sort_unstable();
         numbers.dedup();
         numbers
