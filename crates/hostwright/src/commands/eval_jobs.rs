@@ -85,7 +85,7 @@ fn free_mebibytes() -> usize {
 /// How large all evaluations together grow at most if nobody says, in MiB.
 const LARGE: usize = 6144;
 
-/// An evaluation that is to end sooner than at this size, in MiB, repeats more of what another one did than it adds.
+/// The least that each evaluation grows to if nobody says, in MiB: the smaller they are, the more of them repeat the same.
 const SMALL: usize = 2048;
 
 /// What evaluation may take. If nobody says, there is an evaluation on each processor as far as there is room for each to grow,

@@ -53,7 +53,7 @@ fn derivation<'a>(e: &Evaluator<'a>, declared: Declared<'a>, at: Position) -> Re
     drv.builder = declared.builder.to_vec();
     drv.args = declared.args.into_iter().map(Cow::into_owned).collect();
     let length: usize = declared.env.iter().map(|(name, text)| name.len() + text.len()).sum();
-    drv.env = Environment::with_capacity(declared.env.len() + 1, length + paths * PATH_LENGTH);
+    drv.env = Environment::with_capacity(declared.env.len(), length + paths * PATH_LENGTH);
     for (name, text) in &declared.env {
         drv.env.insert(name, text);
     }

@@ -4,13 +4,12 @@ mod declared;
 mod finish;
 mod identity;
 
-pub(crate) use self::identity::Identity;
-
 use std::cell::Cell;
 
 use nix_store::{DerivationOutput, output_placeholder};
 
 use self::declared::Declared;
+pub(crate) use self::identity::Identity;
 use super::Builtin;
 use super::attrsets::GET_ATTR;
 use crate::attrs::{Attr, Attrs};
