@@ -80,17 +80,17 @@ impl Reader<'_> {
             Ok(())
         })?;
         self.comma()?;
+        // A text may have them in any order, and many of them.
+        let mut env = BTreeMap::new();
         self.list(|reader| {
             reader.open()?;
             let name = reader.string()?;
             reader.comma()?;
             let value = reader.string()?;
             reader.close()?;
-            match derivation.env.insert(name, value) {
-                false => Ok(()),
-                true => Err(reader.error("a name occurs twice")),
-            }
+            reader.insert(&mut env, name, value)
         })?;
+        derivation.env = env.into_iter().collect();
         self.close()?;
         Ok(derivation)
     }
