@@ -75,7 +75,7 @@ pub fn run(session: &Session, arguments: &VmArguments) -> Result<ExitCode, Failu
     let state = MachineState::open(&directory)?;
     prepare_disk(session, arguments, &prepared.store, &state, &emulator, image_path, &image)?;
     let authorized_key = key::authorized_key(&state.key())?;
-    let port = ssh::free_port(arguments.port)?;
+    arguments.port.map_or(Ok(()), ssh::check_is_free)?;
     let acceleration = acceleration(host.guest);
     let machine = Machine {
         architecture: host.guest,
@@ -85,7 +85,7 @@ pub fn run(session: &Session, arguments: &VmArguments) -> Result<ExitCode, Failu
         firmware: emulator.firmware.clone(),
         firmware_variables: state.firmware_variables(),
         disk: state.disk(),
-        ssh_port: port,
+        ssh_port: arguments.port,
         console: state.console(),
         socket: state.socket(),
         pid_file: state.pid_file(),
@@ -219,7 +219,7 @@ fn boot(
     }
     if let Some(command) = &arguments.exec {
         let status = Command::new("ssh")
-            .args(ssh::arguments(&state.key(), machine.ssh_port))
+            .args(ssh::arguments(&state.key(), running.port()))
             .arg(command)
             .status()
             .map_err(|source| VmError::Start { program: "ssh".into(), source })?;
@@ -227,7 +227,7 @@ fn boot(
         let code = status.code().and_then(|code| u8::try_from(code).ok());
         return Ok(ExitCode::from(code.unwrap_or(crate::failure::Status::Host as u8)));
     }
-    print_access(arguments, machine, state, &running)?;
+    print_access(arguments, state, &running)?;
     if arguments.detach {
         running.detach();
         return Ok(ExitCode::SUCCESS);
@@ -249,28 +249,34 @@ fn start(
     lifetime: Lifetime,
     stop: &Arc<AtomicBool>,
 ) -> Result<RunningMachine, Failure> {
-    let mut running = RunningMachine::start(emulator, machine, state, lifetime, Arc::clone(stop))?;
-    if machine.acceleration == Acceleration::Translation || running.has_begun()? {
-        return Ok(running);
+    let start = |machine| RunningMachine::start(emulator, machine, state, lifetime, Arc::clone(stop));
+    let mut running = start(machine)?;
+    let waited = match running.wait_for_control() {
+        Err(VmError::Ended { .. }) if machine.acceleration == Acceleration::Kvm => {
+            session.progress.warn("KVM is there but does not work; the machine is emulated, which is slow");
+            running = start(&Machine { acceleration: Acceleration::Translation, ..machine.clone() })?;
+            running.wait_for_control()?
+        }
+        waited => waited?,
+    };
+    match waited {
+        Waited::Ready => Ok(running),
+        Waited::Stopped => Err(Failure::Interrupted),
     }
-    session.progress.warn("KVM is there but does not work; the machine is emulated, which is slow");
-    let machine = Machine { acceleration: Acceleration::Translation, ..machine.clone() };
-    Ok(RunningMachine::start(emulator, &machine, state, lifetime, Arc::clone(stop))?)
 }
 
 fn print_access(
     arguments: &VmArguments,
-    machine: &Machine,
     state: &MachineState,
     running: &RunningMachine,
 ) -> Result<(), Failure> {
-    let command = ssh::command(&state.key(), machine.ssh_port);
+    let command = ssh::command(&state.key(), running.port());
     if !arguments.json {
         return output::line(&command);
     }
     output::json(&json!({
         "host": "127.0.0.1",
-        "port": machine.ssh_port,
+        "port": running.port(),
         "identityFile": state.key(),
         "sshCommand": command,
         "pid": running.pid(),

@@ -248,6 +248,7 @@ pub(super) fn of_vm(error: &VmError) -> Status {
         VmError::IncompleteEmulator { .. }
         | VmError::Start { .. }
         | VmError::Ended { .. }
+        | VmError::NoControl { .. }
         | VmError::NoAnswer { .. }
         | VmError::Running { .. }
         | VmError::Key(_) => Status::Host,

@@ -82,8 +82,8 @@ pub struct Machine {
     pub firmware_variables: PathBuf,
     /// The qcow2 disk.
     pub disk: PathBuf,
-    /// Port of 127.0.0.1 that leads to the guest's port 22.
-    pub ssh_port: u16,
+    /// Port of 127.0.0.1 that leads to the guest's port 22; the emulator takes a free one if none is given.
+    pub ssh_port: Option<u16>,
     /// Where the serial console is written to.
     pub console: PathBuf,
     /// The control socket.
@@ -127,7 +127,8 @@ impl Machine {
             format!("if=none,id=disk,format=qcow2,discard=unmap,file={}", option_value(&self.disk)),
         );
         add("-device", "virtio-blk-pci,drive=disk".to_owned());
-        add("-netdev", format!("user,id=network,hostfwd=tcp:127.0.0.1:{}-:22", self.ssh_port));
+        let port = self.ssh_port.unwrap_or(0);
+        add("-netdev", format!("user,id=network,hostfwd=tcp:127.0.0.1:{port}-:22"));
         add("-device", "virtio-net-pci,netdev=network,romfile=".to_owned());
         add("-device", "virtio-rng-pci".to_owned());
         add("-display", "none".to_owned());
@@ -167,7 +168,7 @@ mod tests {
             firmware: Firmware::Uefi { code: "/f/code.fd".into(), variables: "/f/vars.fd".into() },
             firmware_variables: "/s/vars.fd".into(),
             disk: "/s/a,b.qcow2".into(),
-            ssh_port: 2222,
+            ssh_port: Some(2222),
             console: "/s/console.log".into(),
             socket: "/s/qmp".into(),
             pid_file: "/s/pid".into(),
@@ -185,7 +186,8 @@ mod tests {
             firmware: Firmware::UBoot("/f/u-boot.bin".into()),
             ..machine(Architecture::Aarch64, Acceleration::Translation)
         };
-        let arguments = board.arguments().join("\n");
+        let arguments = Machine { ssh_port: None, ..board }.arguments().join("\n");
         assert!(arguments.contains("-bios\n/f/u-boot.bin") && !arguments.contains("pflash"), "{arguments}");
+        assert!(arguments.contains("hostfwd=tcp:127.0.0.1:0-:22"), "{arguments}");
     }
 }

@@ -42,6 +42,14 @@ pub enum VmError {
         /// The end of what the emulator wrote.
         output: String,
     },
+    /// The emulator did not answer on its control socket.
+    #[error("the emulator did not answer within {seconds} s{}", said(.output))]
+    NoControl {
+        /// How long was waited.
+        seconds: u64,
+        /// The end of what the emulator wrote.
+        output: String,
+    },
     /// SSH did not answer in time.
     #[error(
         "the host did not answer on SSH within {seconds} s; the end of its console ({}):\n{console}",

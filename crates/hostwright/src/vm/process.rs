@@ -15,6 +15,9 @@ use super::machine::{Acceleration, Machine};
 use super::state::MachineState;
 use super::{VmError, qmp, ssh};
 
+/// How long the emulator may take to answer on its control socket.
+const START_PATIENCE: Duration = Duration::from_secs(120);
+
 /// How long a guest may take to shut down before its power is cut.
 const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(90);
 
@@ -28,6 +31,7 @@ pub struct RunningMachine {
     socket: PathBuf,
     console: PathBuf,
     emulator_log: PathBuf,
+    /// Zero until the emulator has told it.
     port: u16,
     acceleration: Acceleration,
     stop: Arc<AtomicBool>,
@@ -89,7 +93,7 @@ impl RunningMachine {
             socket: state.socket(),
             console: state.console(),
             emulator_log: log_file,
-            port: machine.ssh_port,
+            port: 0,
             acceleration: machine.acceleration,
             stop,
         })
@@ -105,44 +109,60 @@ impl RunningMachine {
         self.acceleration
     }
 
-    /// Waits until the processor runs, which is when the control socket answers. False if the emulator ended before.
-    pub fn has_begun(&mut self) -> Result<bool, VmError> {
-        while !self.stop.load(Ordering::Relaxed) {
-            if self.poll()?.is_some() {
-                self.child = None;
-                return Ok(false);
+    /// The port of 127.0.0.1 that leads to the guest's SSH, once [`RunningMachine::wait_for_control`] is over.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Waits until the control socket answers, which is when the processor runs.
+    pub fn wait_for_control(&mut self) -> Result<Waited, VmError> {
+        let socket = self.socket.clone();
+        let mut port = 0;
+        let waited = self.wait(START_PATIENCE, || match qmp::forwarded_port(&socket) {
+            Ok(told) => {
+                port = told;
+                true
             }
-            if qmp::answers(&self.socket) {
-                break;
-            }
-            std::thread::sleep(POLL);
-        }
-        Ok(true)
+            Err(_) => false,
+        })?;
+        self.port = port;
+        waited.ok_or_else(|| VmError::NoControl {
+            seconds: START_PATIENCE.as_secs(),
+            output: last_lines(&self.emulator_log),
+        })
     }
 
     /// Waits until SSH greets.
     pub fn wait_for_ssh(&mut self, patience: Duration) -> Result<Waited, VmError> {
-        let start = Instant::now();
         let mut greeting = ssh::Greeting::on(self.port);
-        loop {
+        let waited = self.wait(patience, || greeting.came(POLL))?;
+        waited.ok_or_else(|| VmError::NoAnswer {
+            seconds: patience.as_secs(),
+            log: self.console.clone(),
+            console: last_lines(&self.console),
+        })
+    }
+
+    /// Waits for something, or until we are asked to stop; nothing comes of it if patience ends first.
+    fn wait(
+        &mut self,
+        patience: Duration,
+        mut came: impl FnMut() -> bool,
+    ) -> Result<Option<Waited>, VmError> {
+        let start = Instant::now();
+        while start.elapsed() < patience {
             if self.stop.load(Ordering::Relaxed) {
-                return Ok(Waited::Stopped);
+                return Ok(Some(Waited::Stopped));
             }
             if let Some(status) = self.poll()? {
                 return Err(self.ended(status));
             }
-            if greeting.came(POLL) {
-                return Ok(Waited::Ready);
-            }
-            if start.elapsed() > patience {
-                return Err(VmError::NoAnswer {
-                    seconds: patience.as_secs(),
-                    log: self.console.clone(),
-                    console: last_lines(&self.console),
-                });
+            if came() {
+                return Ok(Some(Waited::Ready));
             }
             std::thread::sleep(POLL);
         }
+        Ok(None)
     }
 
     /// Waits until the machine ends by itself or we are asked to stop.

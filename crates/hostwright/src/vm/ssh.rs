@@ -10,13 +10,9 @@ use super::VmError;
 /// How every SSH server begins.
 const GREETING: &[u8] = b"SSH-";
 
-/// A port of 127.0.0.1 that is free now, or the one asked for if it is.
-pub fn free_port(wanted: Option<u16>) -> Result<u16, VmError> {
-    let port = wanted.unwrap_or(0);
-    TcpListener::bind((Ipv4Addr::LOCALHOST, port))
-        .and_then(|listener| listener.local_addr())
-        .map(|address| address.port())
-        .map_err(|_| VmError::PortTaken { port })
+/// Fails if somebody listens on a port of 127.0.0.1.
+pub fn check_is_free(port: u16) -> Result<(), VmError> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map(drop).map_err(|_| VmError::PortTaken { port })
 }
 
 /// Listens for the greeting of an SSH server on a port (RFC 4253 section 4.2: `SSH-` at the beginning of a line).
@@ -116,7 +112,7 @@ mod tests {
     fn only_the_greeting_counts() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
-        assert!(matches!(free_port(Some(port)), Err(VmError::PortTaken { .. })));
+        assert!(matches!(check_is_free(port), Err(VmError::PortTaken { .. })));
         let server = std::thread::spawn(move || {
             drop(listener.accept().unwrap());
             listener.accept().unwrap().0.write_all(b"HTTP/1.1").unwrap();
@@ -131,6 +127,7 @@ mod tests {
         assert!(!greeting.came(Duration::from_millis(10)), "it comes late");
         assert!(greeting.came(patience), "on the same connection");
         server.join().unwrap();
-        assert!(!Greeting::on(free_port(None).unwrap()).came(patience));
+        check_is_free(port).unwrap();
+        assert!(!Greeting::on(port).came(patience));
     }
 }

@@ -1,7 +1,6 @@
 //! Boards that QEMU has a machine of, started from a card as it lies in their slot; and the fleet's own emulator for them.
 
 use std::fs;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -40,14 +39,13 @@ impl Emulator {
         let loader = fs::read_dir(&libraries).unwrap().map(|entry| entry.unwrap().path());
         let mut loader =
             loader.filter(|path| path.file_name().unwrap().to_str().unwrap().starts_with("ld-linux"));
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let mut command = Command::new("setpriv");
         command.args(["--pdeathsig", "KILL", "--"]).arg(loader.next().unwrap());
         command.args(["--argv0", "qemu-system-aarch64", "--library-path"]).arg(&libraries);
         command.arg(self.usr.join("bin/qemu-system-aarch64")).arg("-L").arg(self.usr.join("share/qemu"));
         command.args(arguments);
         if let Some(device) = network {
-            command.args(["-netdev", &format!("user,id=network,hostfwd=tcp:127.0.0.1:{port}-:22")]);
+            command.args(["-netdev", "user,id=network,hostfwd=tcp:127.0.0.1:0-:22"]);
             command.args(["-device", &format!("{device},netdev=network")]);
         }
         // Sound would look for modules of the QEMU that this machine may have.
@@ -57,7 +55,7 @@ impl Emulator {
         }
         command.args(["-qmp", &format!("unix:{},server=on,wait=off", state.join("qmp").display())]);
         command.env("QEMU_MODULE_DIR", libraries.join("qemu")).stdin(Stdio::null());
-        Machine::of(command.spawn().unwrap(), port, identity_file, state)
+        Machine::of(command.spawn().unwrap(), identity_file, state)
     }
 }
 

@@ -1,5 +1,6 @@
 //! A host that runs in QEMU under `hostwright vm`, reached with OpenSSH's client.
 
+use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::ops::Deref;
 use std::os::unix::net::UnixStream;
@@ -39,6 +40,8 @@ impl Machine {
     /// As [`Machine::start`], with a state directory and further arguments of the program.
     pub fn start_with(fleet: &Fleet, host: &str, state: &Path, arguments: &[&str]) -> Machine {
         let timeout = BOOT_TIMEOUT.as_secs().to_string();
+        fs::create_dir_all(state).unwrap();
+        let said = state.join("said");
         let mut program = fleet
             .command()
             .args(["vm", &fleet.installable(host), "--fresh", "--json", "--boot-timeout", &timeout])
@@ -48,13 +51,18 @@ impl Machine {
             // Whatever this machine has, the emulator is to come out of the fleet's pinned packages.
             .env("PATH", "")
             .stdout(Stdio::piped())
+            .stderr(fs::File::create(&said).unwrap())
             .spawn()
             .unwrap();
         let mut line = String::new();
         BufReader::new(program.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let Ok(reached) = serde_json::from_str::<Value>(&line) else {
             let _ = program.kill();
-            panic!("hostwright vm did not reach {host}: {:?}, it printed {line:?}", program.wait());
+            let status = program.wait().unwrap();
+            panic!(
+                "hostwright vm did not reach {host}: {status}, it printed {line:?} and said:\n{}",
+                fs::read_to_string(&said).unwrap()
+            );
         };
         let port = reached["port"].to_string();
         let identity_file = PathBuf::from(reached["identityFile"].as_str().unwrap());
@@ -62,10 +70,15 @@ impl Machine {
         Machine { program, port, identity_file, shell, state: state.to_owned() }
     }
 
-    /// A machine that an emulator runs already.
-    pub fn of(program: Child, port: u16, identity_file: &Path, state: &Path) -> Machine {
+    /// A machine that an emulator runs already; whatever port it forwards leads to SSH.
+    pub fn of(program: Child, identity_file: &Path, state: &Path) -> Machine {
+        let question =
+            json!({ "execute": "human-monitor-command", "arguments": { "command-line": "info usernet" } });
+        let connections = control(state, &[question]);
+        let forwarded =
+            connections["return"].as_str().unwrap().lines().find(|line| line.contains("HOST_FORWARD"));
+        let port = forwarded.map_or("0", |line| line.split_whitespace().nth(3).unwrap()).to_owned();
         let (identity_file, state) = (identity_file.to_owned(), state.to_owned());
-        let port = port.to_string();
         let shell = login(&port, &identity_file);
         Machine { program, port, identity_file, shell, state }
     }
@@ -127,7 +140,7 @@ impl Machine {
 
     /// The same, at whatever moment of a boot, and without waiting.
     pub fn press_reset(&self) {
-        self.control(&[json!({ "execute": "system_reset" })]);
+        control(&self.state, &[json!({ "execute": "system_reset" })]);
     }
 
     /// Keeps the disk as it would be if the power went now: what the host writes later goes to a new file. Gives the file
@@ -138,36 +151,8 @@ impl Machine {
             _ => self.state.join(format!("disk-{number}.qcow2")),
         };
         let arguments = json!({ "device": "disk", "snapshot-file": file(number + 1), "format": "qcow2" });
-        self.control(&[json!({ "execute": "blockdev-snapshot-sync", "arguments": arguments })]);
+        control(&self.state, &[json!({ "execute": "blockdev-snapshot-sync", "arguments": arguments })]);
         file(number)
-    }
-
-    /// Has the emulator carry out commands (QEMU's docs/interop/qmp-spec: a greeting, and an answer to each command).
-    fn control(&self, commands: &[Value]) {
-        let begun = Instant::now();
-        let stream = loop {
-            match UnixStream::connect(self.state.join("qmp")) {
-                Ok(stream) => break stream,
-                Err(error) => assert!(begun.elapsed() < Duration::from_secs(60), "no emulator: {error}"),
-            }
-            sleep(Duration::from_millis(100));
-        };
-        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
-        let mut reader = BufReader::new(stream);
-        let mut answer = String::new();
-        reader.read_line(&mut answer).unwrap();
-        for command in [&[json!({ "execute": "qmp_capabilities" })], commands].concat() {
-            writeln!(reader.get_mut(), "{command}").unwrap();
-            answer.clear();
-            // Events come in between.
-            while !answer.contains("\"return\"") {
-                answer.clear();
-                assert!(
-                    reader.read_line(&mut answer).unwrap() > 0 && !answer.contains("\"error\""),
-                    "{answer}"
-                );
-            }
-        }
     }
 
     /// Which boot of the host this is.
@@ -217,6 +202,33 @@ impl Deref for Machine {
     fn deref(&self) -> &Shell {
         &self.shell
     }
+}
+
+/// Has the emulator of a state directory carry out commands (QEMU's docs/interop/qmp-spec: a greeting, and an answer to
+/// each command); gives the last answer.
+fn control(state: &Path, commands: &[Value]) -> Value {
+    let begun = Instant::now();
+    let stream = loop {
+        match UnixStream::connect(state.join("qmp")) {
+            Ok(stream) => break stream,
+            Err(error) => assert!(begun.elapsed() < Duration::from_secs(60), "no emulator: {error}"),
+        }
+        sleep(Duration::from_millis(100));
+    };
+    stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    let mut reader = BufReader::new(stream);
+    let mut answer = String::new();
+    reader.read_line(&mut answer).unwrap();
+    for command in [&[json!({ "execute": "qmp_capabilities" })], commands].concat() {
+        writeln!(reader.get_mut(), "{command}").unwrap();
+        answer.clear();
+        // Events come in between.
+        while !answer.contains("\"return\"") {
+            answer.clear();
+            assert!(reader.read_line(&mut answer).unwrap() > 0 && !answer.contains("\"error\""), "{answer}");
+        }
+    }
+    serde_json::from_str(&answer).unwrap()
 }
 
 /// The client of a host that listens on a port of this machine, without the user's own settings.
