@@ -77,18 +77,38 @@ fn duration(kind: &str, place: &Place, root: &StorePath) -> Duration {
     begun.elapsed()
 }
 
-/// Starts the work and kills it after a while; whether it was killed before it was done.
-fn kill(kind: &str, place: &Place, root: &StorePath, after: Duration) -> bool {
+/// Starts the work and kills it after a while; how long it took, if it was done before.
+fn kill(kind: &str, place: &Place, root: &StorePath, after: Duration) -> Option<Duration> {
+    let begun = Instant::now();
     let mut child = start(kind, place, root);
-    std::thread::sleep(after);
+    while begun.elapsed() < after && child.try_wait().unwrap().is_none() {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let took = begun.elapsed();
     child.kill().unwrap();
-    !child.wait().unwrap().success()
+    child.wait().unwrap().success().then_some(took)
 }
 
-/// The moments at which to kill work that takes so long: all over it, in no order.
-fn moments(whole: Duration) -> impl Iterator<Item = (u32, Duration)> {
-    let kills = kills();
-    (0..kills).map(move |round| (round, whole * (round * 7 % kills) / kills))
+/// Kills the work all over the time that it takes, in no order. After each kill `check` looks at what is there; after
+/// some, and when the work is done, `complete` does the rest and removes everything.
+fn kill_all_over(kind: &str, place: &Place, root: &StorePath, check: impl Fn(), complete: impl Fn()) {
+    let mut whole = duration(kind, place, root);
+    complete();
+    let (mut killed, mut begins_anew) = (0, true);
+    for round in 0..kills() {
+        let done = kill(kind, place, root, whole * (round * 7 % kills()) / kills());
+        check();
+        match done {
+            Some(took) if begins_anew => whole = took,
+            Some(_) => {}
+            None => killed += 1,
+        }
+        begins_anew = done.is_some() || round % 5 == 4;
+        if begins_anew {
+            complete();
+        }
+    }
+    assert!(killed > kills() / 3, "only {killed} were killed at work");
 }
 
 #[test]
@@ -96,28 +116,25 @@ fn pushes() {
     let place = Place::new();
     let paths = chain(&place);
     let root = paths.last().unwrap();
-    let whole = duration("push", &place, root);
-    std::fs::remove_dir_all(place.path("cache")).unwrap();
-    let mut killed = 0;
-    for (round, after) in moments(whole) {
-        killed += u32::from(kill("push", &place, root, after));
-        if !place.path("cache/nix-cache-info").exists() {
-            continue;
-        }
+    let destination = || {
         let settings = Settings { require_signatures: false, ..Settings::default() };
         let url = format!("{}?compression=zstd", place.cache_url("cache"));
-        let destination = Destination::open(settings, &url, Listener::new()).unwrap();
-        assert_eq!(destination.verify(None, &Cancellation::new()).unwrap().faults, []);
-        if round % 5 == 4 {
-            let store = place.store("store");
-            destination.push(&store, std::slice::from_ref(root), &[], &Cancellation::new()).unwrap();
-            assert_eq!(destination.verify(None, &Cancellation::new()).unwrap().paths, paths.len());
-            let left = std::fs::read_dir(place.path("cache")).unwrap();
-            assert!(left.flatten().all(|entry| !entry.file_name().to_string_lossy().starts_with(".tmp")));
-            std::fs::remove_dir_all(place.path("cache")).unwrap();
+        Destination::open(settings, &url, Listener::new()).unwrap()
+    };
+    let check = || {
+        if place.path("cache/nix-cache-info").exists() {
+            assert_eq!(destination().verify(None, &Cancellation::new()).unwrap().faults, []);
         }
-    }
-    assert!(killed > kills() / 3, "only {killed} were killed at work");
+    };
+    let complete = || {
+        let (destination, store) = (destination(), place.store("store"));
+        destination.push(&store, std::slice::from_ref(root), &[], &Cancellation::new()).unwrap();
+        assert_eq!(destination.verify(None, &Cancellation::new()).unwrap().paths, paths.len());
+        let left = std::fs::read_dir(place.path("cache")).unwrap();
+        assert!(left.flatten().all(|entry| !entry.file_name().to_string_lossy().starts_with(".tmp")));
+        std::fs::remove_dir_all(place.path("cache")).unwrap();
+    };
+    kill_all_over("push", &place, root, check, complete);
 }
 
 #[test]
@@ -126,27 +143,21 @@ fn substitutions() {
     let paths = chain(&place);
     let root = paths.last().unwrap();
     place.push(&place.store("store"), "cache", "compression=zstd", std::slice::from_ref(root));
-    let whole = duration("fetch", &place, root);
-    nix_store::local::remove_tree(&place.path("into")).unwrap();
-    let mut killed = 0;
-    for (round, after) in moments(whole) {
-        killed += u32::from(kill("fetch", &place, root, after));
+    let check = || assert!(place.store("into").verify(true).unwrap().is_empty());
+    let complete = || {
+        let settings = Settings {
+            trusted_keys: TrustedKeys::from_iter([place.key.public_key()]),
+            ..Settings::default()
+        };
+        let caches = Caches::new(settings, [place.cache_url("cache").as_str()], Listener::new()).unwrap();
         let into = place.store("into");
-        assert!(into.verify(true).unwrap().is_empty());
-        if round % 5 == 4 {
-            let settings = Settings {
-                trusted_keys: TrustedKeys::from_iter([place.key.public_key()]),
-                ..Settings::default()
-            };
-            let caches = Caches::new(settings, [place.cache_url("cache").as_str()], Listener::new()).unwrap();
-            fetch(&caches, &into, std::slice::from_ref(root));
-            assert_same(&place.store("store"), &into, &paths);
-            into.remove_leftovers().unwrap();
-            drop(into);
-            nix_store::local::remove_tree(&place.path("into")).unwrap();
-        }
-    }
-    assert!(killed > kills() / 3, "only {killed} were killed at work");
+        fetch(&caches, &into, std::slice::from_ref(root));
+        assert_same(&place.store("store"), &into, &paths);
+        into.remove_leftovers().unwrap();
+        drop(into);
+        nix_store::local::remove_tree(&place.path("into")).unwrap();
+    };
+    kill_all_over("fetch", &place, root, check, complete);
 }
 
 #[test]
