@@ -2,6 +2,7 @@
 //!
 //! The killed process is this test itself, started anew for one piece of work.
 
+use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -86,7 +87,9 @@ fn kill(kind: &str, place: &Place, root: &StorePath, after: Duration) -> Option<
     }
     let took = begun.elapsed();
     child.kill().unwrap();
-    child.wait().unwrap().success().then_some(took)
+    let status = child.wait().unwrap();
+    assert!(status.success() || status.signal() == Some(9), "the work failed by itself: {status}");
+    status.success().then_some(took)
 }
 
 /// Kills the work all over the time that it takes, in no order. After each kill `check` looks at what is there; after
