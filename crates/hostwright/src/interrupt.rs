@@ -4,7 +4,7 @@
 //! process: the program ends at once with status 130. Where something is (a virtual machine, temporary files of
 //! builders), the stage holds a [`Guard`]; then its cancellation is asked for, and a second signal ends the program.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -44,6 +44,7 @@ impl Interrupts {
     pub fn watch() -> Self {
         let interrupts = Self::default();
         let state = Arc::clone(&interrupts.state);
+        let (watches, is_watched) = mpsc::channel::<()>();
         std::thread::spawn(move || {
             let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_io().build() else {
                 return;
@@ -53,6 +54,7 @@ impl Interrupts {
                 let mut signals: Vec<Signal> =
                     kinds.into_iter().filter_map(|kind| signal(kind).ok()).collect();
                 let [interrupt, terminate, hangup] = signals.as_mut_slice() else { return };
+                drop(watches);
                 loop {
                     let is_interruption = tokio::select! {
                         _ = interrupt.recv() => true,
@@ -63,6 +65,8 @@ impl Interrupts {
                 }
             });
         });
+        // Nothing is sent: the other end is dropped when the thread watches, or when it cannot.
+        let _ = is_watched.recv();
         interrupts
     }
 

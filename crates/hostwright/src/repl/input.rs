@@ -83,6 +83,11 @@ impl<'r, 'a> Input<'r, 'a> {
         Ok(Input::Terminal { editor: Box::new(editor), history: history.to_owned() })
     }
 
+    /// Whether people type the lines.
+    pub fn is_terminal(&self) -> bool {
+        matches!(self, Input::Terminal { .. })
+    }
+
     /// Reads until an expression is complete.
     pub fn read(&mut self) -> Result<Read, Failure> {
         match self {

@@ -64,6 +64,9 @@ impl<'r, 'a> Interpreter<'r, 'a> {
         };
         let history = self.session.configuration.state_directory.join("repl-history");
         let mut input = Input::open(completion, &history)?;
+        // Between an answer and the next prompt there is nothing to stop, and the variables are not to be lost.
+        let interrupts = &self.session.interrupts;
+        let _idle = input.is_terminal().then(|| interrupts.guard_interruption(|| {}));
         loop {
             let text = match input.read()? {
                 Read::Text(text) => text,
@@ -81,6 +84,7 @@ impl<'r, 'a> Interpreter<'r, 'a> {
 
     /// Runs something that Ctrl-C stops.
     fn guarded<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> T {
+        self.session.interrupts.clear();
         let stop = Arc::clone(&self.interrupted);
         let guard = self.session.interrupts.guard_interruption(move || stop.store(true, Ordering::Relaxed));
         let result = work(self);

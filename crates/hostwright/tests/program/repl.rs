@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use rustix::fs::{Mode, OFlags};
+use rustix::process::{Pid, Signal};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
 use crate::evaluation::{Place, WRITTEN};
@@ -154,12 +155,20 @@ impl Terminal {
     }
 
     /// Waits until a text is on the screen that was not there before the last key.
-    fn shows(&self, text: &str) {
+    fn shows(&mut self, text: &str) {
         let end = Instant::now() + Duration::from_secs(60);
         while !self.screen.lock().unwrap().contains(text) {
-            assert!(Instant::now() < end, "{text:?} is missing in {:?}", self.screen.lock().unwrap());
+            let ended = self.child.try_wait().unwrap();
+            if ended.is_some() || Instant::now() > end {
+                let screen = self.screen.lock().unwrap();
+                panic!("{text:?} is missing in {screen:?}; the program: {ended:?}");
+            }
             std::thread::sleep(Duration::from_millis(10));
         }
+    }
+
+    fn pid(&self) -> Pid {
+        Pid::from_child(&self.child)
     }
 
     fn status(mut self) -> Option<i32> {
@@ -199,6 +208,10 @@ fn a_terminal_completes_interrupts_and_ends() {
     terminal.shows("Interrupted.");
     terminal.press("6 * 7\r");
     terminal.shows("42");
+    // A signal while nothing is evaluated ends nothing.
+    rustix::process::kill_process(terminal.pid(), Signal::INT).unwrap();
+    terminal.press("6 * 9\r");
+    terminal.shows("54");
     terminal.press("half a line\u{3}");
     terminal.shows(PROMPT);
     terminal.press("\u{4}");
