@@ -5,7 +5,12 @@ use std::io::{Read, Seek};
 use std::process::Command;
 use std::time::Instant;
 
+use mimalloc::MiMalloc;
 use wait4::Wait4;
+
+/// Benchmarks have the allocator of the program.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// What a run of a command took, with all processes that it started and waited for (wait4(2)).
 #[derive(Debug, Clone, Copy)]
