@@ -42,11 +42,14 @@ pub enum VmError {
         /// The end of what the emulator wrote.
         output: String,
     },
-    /// The emulator did not answer on its control socket.
-    #[error("the emulator did not answer within {seconds} s{}", said(.output))]
+    /// The emulator did not tell on its control socket which port leads to the guest.
+    #[error("the emulator did not tell within {seconds} s which port leads to the host{}", said(.output))]
     NoControl {
         /// How long was waited.
         seconds: u64,
+        /// What came of asking the last time.
+        #[source]
+        source: std::io::Error,
         /// The end of what the emulator wrote.
         output: String,
     },

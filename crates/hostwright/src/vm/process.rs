@@ -118,16 +118,21 @@ impl RunningMachine {
     pub fn wait_for_control(&mut self) -> Result<Waited, VmError> {
         let socket = self.socket.clone();
         let mut port = 0;
+        let mut source = std::io::Error::from(std::io::ErrorKind::TimedOut);
         let waited = self.wait(START_PATIENCE, || match qmp::forwarded_port(&socket) {
             Ok(told) => {
                 port = told;
                 true
             }
-            Err(_) => false,
+            Err(error) => {
+                source = error;
+                false
+            }
         })?;
         self.port = port;
         waited.ok_or_else(|| VmError::NoControl {
             seconds: START_PATIENCE.as_secs(),
+            source,
             output: last_lines(&self.emulator_log),
         })
     }
