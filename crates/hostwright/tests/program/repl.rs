@@ -208,8 +208,9 @@ fn a_terminal_completes_interrupts_and_ends() {
     terminal.shows("Interrupted.");
     terminal.press("6 * 7\r");
     terminal.shows("42");
-    // A signal while nothing is evaluated ends nothing.
+    // A signal while nothing is evaluated ends nothing. It is given time to come before the next line.
     rustix::process::kill_process(terminal.pid(), Signal::INT).unwrap();
+    std::thread::sleep(Duration::from_secs(1));
     terminal.press("6 * 9\r");
     terminal.shows("54");
     terminal.press("half a line\u{3}");
