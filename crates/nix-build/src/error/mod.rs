@@ -1,8 +1,12 @@
 //! What can go wrong when derivations are realised.
 
+mod file_system;
+
 use std::fmt;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+
+pub(crate) use file_system::IoContext;
 
 /// `Result` with this crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -483,30 +487,9 @@ impl fmt::Display for PackageConflict {
 }
 
 impl Error {
-    /// An I/O error on `path`; out of space becomes a variant of its own.
-    pub(crate) fn io(action: &'static str, path: &Path, source: io::Error) -> Self {
-        let path = path.to_path_buf();
-        match source.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                Error::OutOfSpace { action, path, source }
-            }
-            _ => Error::Io { action, path, source },
-        }
-    }
-
     /// An attribute whose value means nothing.
     pub(crate) fn attribute(attribute: impl Into<String>, problem: impl Into<String>) -> Self {
         Error::InvalidAttribute { attribute: attribute.into(), problem: problem.into() }
-    }
-
-    /// Whether the cause, however deep, is a full file system or an exhausted quota; of several failed builds, that of any.
-    pub fn is_out_of_space(&self) -> bool {
-        if let Error::Failed { failures, .. } = self {
-            return failures.iter().any(|failure| failure.cause.is_out_of_space());
-        }
-        std::iter::successors(Some(self as &dyn std::error::Error), |error| error.source())
-            .filter_map(|error| error.downcast_ref::<io::Error>())
-            .any(|error| matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded))
     }
 }
 
@@ -518,23 +501,5 @@ fn not_begun(skipped: usize) -> String {
     match skipped {
         0 => String::new(),
         count => format!("; {} not done", counted(count, "other")),
-    }
-}
-
-/// Gives an I/O result the path that it is about.
-pub(crate) trait IoContext<T> {
-    /// Names what was being done (an infinitive) on which file.
-    fn on(self, action: &'static str, path: &Path) -> Result<T>;
-}
-
-impl<T> IoContext<T> for io::Result<T> {
-    fn on(self, action: &'static str, path: &Path) -> Result<T> {
-        self.map_err(|source| Error::io(action, path, source))
-    }
-}
-
-impl<T> IoContext<T> for Result<T, rustix::io::Errno> {
-    fn on(self, action: &'static str, path: &Path) -> Result<T> {
-        self.map_err(|source| Error::io(action, path, source.into()))
     }
 }
