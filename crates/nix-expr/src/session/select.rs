@@ -1,4 +1,4 @@
-//! Selecting by an attribute path, as the command line gives it.
+//! Selecting by an attribute path, and calling functions on the way, as the command line asks for it.
 
 use super::{Outcome, Session, ValueRef};
 use crate::attrs::Attr;

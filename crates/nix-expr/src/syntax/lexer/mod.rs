@@ -1,4 +1,4 @@
-//! Tokens.
+//! From bytes to tokens.
 //!
 //! The lexer is pulled by the parser one token at a time. Strings and paths with interpolation are read by the parser
 //! in the lexer's other modes ([`Lexer::string_chunk`], [`Lexer::indented_chunk`], [`Lexer::path_chunk`]), so no stack of

@@ -5,7 +5,7 @@ use super::{Lexer, class};
 
 /// What ended a run of string text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in super::super) enum ChunkEnd {
+pub(in crate::syntax) enum ChunkEnd {
     /// `${`, now behind the lexer.
     Interpolation,
     /// The closing quote, now behind the lexer.
@@ -16,7 +16,7 @@ pub(in super::super) enum ChunkEnd {
 
 impl<'t> Lexer<'t> {
     /// The text of a `"…"` string that holds nothing but plain text; the lexer is behind the quote then.
-    pub(in super::super) fn plain_string(&mut self) -> Option<&'t [u8]> {
+    pub(in crate::syntax) fn plain_string(&mut self) -> Option<&'t [u8]> {
         let end = self.plain(self.offset, class::QUOTED);
         let text = (self.at(end) == b'"').then(|| &self.text[self.offset..end])?;
         self.offset = end + 1;
@@ -24,7 +24,7 @@ impl<'t> Lexer<'t> {
     }
 
     /// Text of a `"…"` string up to its end or to `${`, unescaped, appended to `out`.
-    pub(in super::super) fn string_chunk(&mut self, out: &mut Vec<u8>) -> Result<ChunkEnd> {
+    pub(in crate::syntax) fn string_chunk(&mut self, out: &mut Vec<u8>) -> Result<ChunkEnd> {
         let start = self.offset;
         loop {
             let plain = self.plain(self.offset, class::QUOTED);
@@ -85,7 +85,7 @@ impl<'t> Lexer<'t> {
 
     /// A run of an indented string. Returns whether the run's leading blanks count as indentation: only those of plain
     /// text do, not those of escapes.
-    pub(in super::super) fn indented_chunk(&mut self, out: &mut Vec<u8>) -> Result<(ChunkEnd, bool)> {
+    pub(in crate::syntax) fn indented_chunk(&mut self, out: &mut Vec<u8>) -> Result<(ChunkEnd, bool)> {
         let start = self.offset;
         loop {
             let plain = self.plain(self.offset, class::INDENTED);
@@ -151,7 +151,7 @@ impl<'t> Lexer<'t> {
     }
 
     /// Whether `${` follows directly; consumes it.
-    pub(in super::super) fn interpolation(&mut self) -> bool {
+    pub(in crate::syntax) fn interpolation(&mut self) -> bool {
         let found = self.text[self.offset..].starts_with(b"${");
         if found {
             self.offset += 2;
@@ -160,7 +160,7 @@ impl<'t> Lexer<'t> {
     }
 
     /// More text of a path behind an interpolation; empty at its end.
-    pub(in super::super) fn path_chunk(&mut self) -> &'t [u8] {
+    pub(in crate::syntax) fn path_chunk(&mut self) -> &'t [u8] {
         let start = self.offset;
         while self.at(self.offset) == b'/' || class::is(self.at(self.offset), class::PATH) {
             self.offset += 1;

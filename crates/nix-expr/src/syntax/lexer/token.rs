@@ -2,7 +2,7 @@
 
 /// A kind of token.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(in super::super) enum Token {
+pub(in crate::syntax) enum Token {
     End,
     Identifier,
     Int(i64),
@@ -65,7 +65,7 @@ pub(in super::super) enum Token {
 
 impl Token {
     /// How the token is called in messages.
-    pub(in super::super) fn describe(self) -> String {
+    pub(in crate::syntax) fn describe(self) -> String {
         let text = match self {
             Token::End => "end of file",
             Token::Identifier => "identifier",

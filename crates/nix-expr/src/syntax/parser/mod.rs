@@ -275,6 +275,10 @@ impl<'s, 'p> Parser<'s, 'p> {
         }))))
     }
 
+    fn call(&self, position: Position, function: Node<'s>, argument: Node<'s>) -> Node<'s> {
+        self.node(Ast::Call { position, function, arguments: self.alloc.alloc_slice_copy(&[argument]) })
+    }
+
     fn starts_simple(&self) -> bool {
         matches!(
             self.token,

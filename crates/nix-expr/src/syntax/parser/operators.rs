@@ -84,10 +84,6 @@ impl<'s> Parser<'s, '_> {
         Ok(left)
     }
 
-    pub(super) fn call(&self, position: Position, function: Node<'s>, argument: Node<'s>) -> Node<'s> {
-        self.node(Ast::Call { position, function, arguments: self.alloc.alloc_slice_copy(&[argument]) })
-    }
-
     /// Operators that bind at least as tightly as `least`.
     fn operators(&mut self, least: u8) -> Result<Node<'s>> {
         if self.stack.exhausted() {
