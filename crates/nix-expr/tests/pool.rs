@@ -231,3 +231,50 @@ fn each_evaluation_is_seen_whole() {
         assert!(!hosts.iter().filter(|host| *host != file).any(|other| asked(Question::File(other.clone()))));
     }
 }
+
+/// The parts of one tree that filters let through are told apart, in whatever order evaluations take them, and a tree is not
+/// read again for a part that was taken before.
+#[test]
+fn filtered_trees_are_told_apart() {
+    let directory = tempfile::tempdir().unwrap();
+    let tree = directory.path().join("tree");
+    std::fs::create_dir_all(tree.join("b/c")).unwrap();
+    for (name, text) in [("a", "1"), ("b/c/d", "2"), ("b.x", "3"), ("e", "4")] {
+        std::fs::write(tree.join(name), text).unwrap();
+    }
+    let host = |filter: &str| {
+        let file = directory.path().join("host.nix");
+        let code = format!("\"${{builtins.path {{ path = ./tree; name = \"tree\"; {filter} }}}}\"");
+        std::fs::write(&file, code).unwrap();
+        file
+    };
+    let filters = [
+        "",
+        "filter = path: type: true;",
+        "filter = path: type: false;",
+        "filter = path: type: type == \"directory\";",
+        "filter = path: type: baseNameOf path != \"b\";",
+        "filter = path: type: type == \"directory\" || baseNameOf path == \"d\";",
+    ];
+    let path = |memory: &Arc<FileMemory>, filter: &str| {
+        let options = FileSystemOptions { memory: Arc::clone(memory), ..FileSystemOptions::default() };
+        let value = evaluate(&Settings::default(), &FileSystemIo::new(options), |session| {
+            let value = session.evaluate_file(&host(filter))?;
+            Ok(session.to_text(value)?.text)
+        });
+        value.unwrap()
+    };
+    let alone: Vec<String> = filters.iter().map(|filter| path(&Arc::default(), filter)).collect();
+    let different: std::collections::BTreeSet<&String> = alone.iter().collect();
+    assert_eq!(different.len(), filters.len() - 1, "only keeping all is the same as no filter: {alone:?}");
+    assert_eq!(alone[0], alone[1]);
+    let memory = Arc::default();
+    for _ in 0..2 {
+        for (filter, alone) in filters.iter().zip(&alone) {
+            assert_eq!(&path(&memory, filter), alone, "{filter}");
+        }
+        // What was seen of a tree is taken to stay as it was.
+        std::fs::write(tree.join("b/c/d"), "5").unwrap();
+    }
+    assert_ne!(path(&Arc::default(), filters[5]), alone[5]);
+}

@@ -1,16 +1,17 @@
 //! What evaluations of one run have seen of the file system.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use nix_store::{Hash, nar};
 use rustc_hash::FxHashMap;
 
-use crate::io::FileType;
+use crate::io::{FileType, IoError};
 
 /// Answers by the bytes of real paths.
 type Answers<T> = Mutex<FxHashMap<Vec<u8>, T>>;
@@ -78,7 +79,60 @@ impl FileMemory {
     pub(super) fn tree_hash(&self, real: &Path) -> nix_store::Result<Hash> {
         remembered(&self.trees, real, |_| true, || Ok(nar::hash_path(real)?.0))
     }
+
+    /// As [`Self::tree_hash`], of no more than the `kept` paths of a tree, which are relative to it.
+    pub(super) fn kept_hash(&self, real: &Path, kept: &BTreeSet<PathBuf>) -> nix_store::Result<Hash> {
+        // No path has a NUL in it, so that nothing else has this name.
+        let mut name = real.as_os_str().to_owned();
+        name.push("\0");
+        for path in kept {
+            name.push(path);
+            name.push("\0");
+        }
+        let keep = |path: &Path| kept.contains(path.strip_prefix(real).unwrap_or(path));
+        let hash = || nar::hash_path_filtered(real, &mut |path, _| Ok::<_, nix_store::Error>(keep(path)));
+        remembered(&self.trees, Path::new(&name), |_| true, || Ok(hash()?.0))
+    }
+
+    /// Asks `keep` about all paths in a tree, a directory before what is in it, in the order of an archive.
+    pub(super) fn walk(
+        &self,
+        tree: &Path,
+        read_error: &ReadError<'_>,
+        keep: &mut Keep<'_>,
+    ) -> Result<(), IoError> {
+        match self.file_type(tree) {
+            Ok(Some(FileType::Directory)) => self.walk_below(tree, tree, read_error, keep),
+            Ok(_) => Ok(()),
+            Err(error) => Err(read_error(tree, error)),
+        }
+    }
+
+    fn walk_below(
+        &self,
+        tree: &Path,
+        directory: &Path,
+        read_error: &ReadError<'_>,
+        keep: &mut Keep<'_>,
+    ) -> Result<(), IoError> {
+        let found = self.entries(directory).map_err(|error| read_error(directory, error))?;
+        let mut entries: Vec<&(OsString, FileType)> = found.iter().collect();
+        entries.sort_unstable_by_key(|(name, _)| name);
+        for (name, kind) in entries {
+            let path = directory.join(name);
+            if keep(path.strip_prefix(tree).unwrap_or(&path), *kind)? && *kind == FileType::Directory {
+                self.walk_below(tree, &path, read_error, keep)?;
+            }
+        }
+        Ok(())
+    }
 }
+
+/// Says of a path, relative to the tree that it is in, whether it is kept; what is in a directory is not without it.
+type Keep<'k> = dyn FnMut(&Path, FileType) -> Result<bool, IoError> + 'k;
+
+/// What it means that a path cannot be read.
+type ReadError<'r> = dyn Fn(&Path, std::io::Error) -> IoError + 'r;
 
 /// The answer of before, or the one that `look` finds, which is remembered if it `lasts`.
 fn remembered<T: Clone, E>(

@@ -10,7 +10,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use nix_store::nar::{self, FileKind};
+use nix_store::nar;
 use nix_store::{ContentAddressMethod, Hash, HashAlgorithm, References, StoreDir, StorePath};
 
 use crate::io::{
@@ -218,32 +218,28 @@ impl FileSystemIo {
             return Ok((self.options.memory.tree_hash(real).map_err(store_error)?, None));
         }
         let mut kept = BTreeSet::new();
-        let mut keep = |path: &Path, kind: Option<FileKind>| -> Result<bool, IoError> {
-            let relative = path.strip_prefix(real).unwrap_or(path);
-            if let Some((visible, root)) = visible
-                && !is_visible(visible, path.strip_prefix(root).unwrap_or(path))
-            {
-                return Ok(false);
-            }
-            if let Some(filter) = request.filter.as_deref_mut() {
-                let kind = match kind {
-                    Some(FileKind::Regular) => FileType::Regular,
-                    Some(FileKind::Directory) => FileType::Directory,
-                    Some(FileKind::Symlink) => FileType::Symlink,
-                    None => FileType::Unknown,
-                };
-                if !filter(&logical.join(relative), kind)? {
+        let mut keep = |relative: &Path, kind: FileType| -> Result<bool, IoError> {
+            if let Some((visible, root)) = visible {
+                let path = real.join(relative);
+                if !is_visible(visible, path.strip_prefix(root).unwrap_or(&path)) {
                     return Ok(false);
                 }
+            }
+            if let Some(filter) = request.filter.as_deref_mut()
+                && !filter(&logical.join(relative), kind)?
+            {
+                return Ok(false);
             }
             kept.insert(relative.to_owned());
             Ok(true)
         };
-        match nar::hash_path_filtered(real, &mut keep) {
-            Ok((hash, _)) => Ok((hash, Some(kept))),
-            Err(IoError::Invalid(error)) => Err(store_error(error)),
-            Err(error) => Err(error),
-        }
+        let read_error = |path: &Path, error| match path.strip_prefix(real) {
+            Ok(below) if !below.as_os_str().is_empty() => self.read_error(&logical.join(below), error),
+            _ => self.read_error(logical, error),
+        };
+        self.options.memory.walk(real, &read_error, &mut keep)?;
+        let hash = self.options.memory.kept_hash(real, &kept).map_err(store_error)?;
+        Ok((hash, Some(kept)))
     }
 }
 
