@@ -106,6 +106,8 @@ pub enum Expr<'a> {
     Not(&'a Expr<'a>),
     Binary(&'a Binary<'a>),
     Concat(&'a Concat<'a>),
+    /// Another expression in each turn of an evaluation that is shared.
+    Choice(&'a &'a [Expr<'a>]),
 }
 
 const _: () = assert!(std::mem::size_of::<Expr<'static>>() == 16, "expressions are passed in two registers");

@@ -18,6 +18,7 @@
 //! every variable is a place; `eval` walks that, with `builtins` beside it. All that an evaluation makes lives in one
 //! arena which goes away with the [`Session`]. What it needs of the world it asks of an [`EvalIo`].
 
+mod alike;
 mod attrs;
 mod builtins;
 mod context;
@@ -62,7 +63,7 @@ pub use io::{
 pub use observe::{Answer, Observer, Question};
 pub use pool::EvaluationPool;
 pub use position::Position;
-pub use session::{Dependency, Session, Text, ValueRef, evaluate, evaluate_in, show_parsed};
+pub use session::{Dependency, Session, Text, Turns, ValueRef, evaluate, evaluate_in, show_parsed};
 pub use settings::{
     Feature, Features, Report, SearchPathEntry, Settings, current_system, parse_search_path,
     parse_search_path_entry,

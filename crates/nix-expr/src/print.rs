@@ -159,7 +159,9 @@ impl<'a> Printer<'_, 'a> {
             | Value::Application(_)
             | Value::MappedItem(..)
             | Value::MappedAttr(..)
-            | Value::Generated(..) => self.out.extend_from_slice(b"<CODE>"),
+            | Value::Generated(..)
+            | Value::Chosen(_)
+            | Value::Varying(_) => self.out.extend_from_slice(b"<CODE>"),
         }
     }
 

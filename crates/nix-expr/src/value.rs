@@ -53,6 +53,10 @@ pub enum Value<'a> {
     MappedAttr(Symbol, &'a MappedAttrs<'a>),
     /// Not evaluated yet: an element of a list that `genList` made with this function.
     Generated(u32, &'a Slot<'a>),
+    /// Not evaluated yet: another value in each turn of an evaluation that is shared.
+    Chosen(&'a Choice<'a>),
+    /// Evaluated in some turn, but needs to be evaluated again in others.
+    Varying(&'a Varying<'a>),
     /// Being evaluated.
     Blackhole,
 }
@@ -113,6 +117,22 @@ pub struct MappedAttrs<'a> {
     pub attrs: &'a Attrs<'a>,
 }
 
+/// What a value is in each turn.
+pub struct Choice<'a> {
+    /// By the numbers of the turns.
+    pub slots: &'a [&'a Slot<'a>],
+}
+
+/// A value that depends on whose turn it is.
+pub struct Varying<'a> {
+    /// What it is evaluated from.
+    pub origin: Value<'a>,
+    /// The turn that it was evaluated in the last time.
+    pub turn: Cell<u32>,
+    /// What it was then.
+    pub value: Cell<Value<'a>>,
+}
+
 /// The variables of a scope.
 pub struct Environment<'a> {
     /// The scope around; `None` for the outermost.
@@ -162,6 +182,8 @@ impl Value<'_> {
             | Value::MappedItem(..)
             | Value::MappedAttr(..)
             | Value::Generated(..)
+            | Value::Chosen(_)
+            | Value::Varying(_)
             | Value::Blackhole => return None,
         })
     }
@@ -195,6 +217,8 @@ impl Value<'_> {
                 | Value::MappedItem(..)
                 | Value::MappedAttr(..)
                 | Value::Generated(..)
+                | Value::Chosen(_)
+                | Value::Varying(_)
                 | Value::Blackhole
         )
     }

@@ -4,8 +4,6 @@ use super::{Evaluated, Evaluator};
 use crate::error::ErrorKind;
 use crate::ir::{self, Expr, LambdaId, Lazy};
 use crate::position::Position;
-use crate::string::ContextId;
-use crate::symbol::known;
 use crate::value::{Environment, Value, Variables};
 
 impl<'a> Evaluator<'a> {
@@ -43,6 +41,7 @@ impl<'a> Evaluator<'a> {
             Expr::FromSource(inherited) => self.inherited(inherited, environment),
             Expr::Assert(assertion) => self.eval_assert(assertion, environment),
             Expr::CurrentPosition(position) => Ok(self.position_value(*position)),
+            Expr::Choice(choices) => self.chosen(choices, environment),
         }
     }
 
@@ -116,20 +115,6 @@ impl<'a> Evaluator<'a> {
             Some(condition) => format!("assertion '{condition}' failed"),
             None => "assertion failed".to_owned(),
         }
-    }
-
-    /// `{ file, line, column }`, or null where there is no file.
-    pub(crate) fn position_value(&self, position: Position) -> Value<'a> {
-        let Some(place) = self.sources.locate(position) else { return Value::Null };
-        let file = match place.origin {
-            crate::position::Origin::File(path) => self.string_in_arena(path, ContextId::EMPTY),
-            crate::position::Origin::Text(_) => return Value::Null,
-        };
-        self.attrs_of(&[
-            (known::FILE, file),
-            (known::LINE, Value::Int(i64::from(place.line))),
-            (known::COLUMN, Value::Int(i64::from(place.column))),
-        ])
     }
 
     #[inline(never)]

@@ -16,7 +16,7 @@ use crate::position::{Origin, Position};
 use crate::string::ContextUnion;
 use crate::symbol::Symbol;
 use crate::syntax::{ParseOptions, parse, show};
-use crate::value::{Environment, Value, Variables};
+use crate::value::{Environment, Slot, Value, Variables};
 
 /// As many links in one path are taken for a loop.
 const LINKS_MOST: usize = 1024;
@@ -161,8 +161,16 @@ impl<'a> Evaluator<'a> {
 
     /// `import path`, remembered by file.
     pub(crate) fn import(&self, path: &[u8], position: Position) -> Evaluated<'a> {
+        if self.varies.get() {
+            self.turns.tell_apart();
+        }
+        self.force(self.imported_slot(path, position)?, position)
+    }
+
+    /// The slot of what a file is evaluated to.
+    pub(crate) fn imported_slot(&self, path: &[u8], position: Position) -> Result<&'a Slot<'a>, Error> {
         if let Some(slot) = self.imports.borrow().get(path) {
-            return self.force(slot, position);
+            return Ok(slot);
         }
         let file = self.import_file(path, position)?;
         let known = self.imports.borrow().get(&file[..]).copied();
@@ -178,7 +186,7 @@ impl<'a> Evaluator<'a> {
         if file != path {
             self.imports.borrow_mut().insert(self.arena.alloc_slice_copy(path), slot);
         }
-        self.force(slot, position)
+        Ok(slot)
     }
 
     /// `scopedImport scope path`: never remembered.
@@ -188,6 +196,9 @@ impl<'a> Evaluator<'a> {
         path: &[u8],
         position: Position,
     ) -> Evaluated<'a> {
+        if self.varies.get() {
+            self.turns.tell_apart();
+        }
         let file = self.import_file(path, position)?;
         let attrs = scope.all(self.arena);
         let names: Vec<Symbol> = attrs.iter().map(|attr| attr.name).collect();

@@ -16,6 +16,7 @@ mod operators;
 mod scope;
 mod select;
 mod store;
+mod turns;
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -43,6 +44,7 @@ use crate::value::{Application, Environment, List, PathValue, Slot, Value, Varia
 pub(crate) use coerce::Coercion;
 pub(crate) use import::os_path;
 pub(crate) use number::Number;
+pub(crate) use turns::{Places, Turns};
 
 /// The result of evaluating something.
 pub(crate) type Evaluated<'a> = Result<Value<'a>, Error>;
@@ -74,6 +76,9 @@ pub struct Evaluator<'a> {
     pub(crate) empty_attrs: &'a Attrs<'a>,
     stack: StackLimit,
     call_depth: Cell<u32>,
+    /// Whether what is being evaluated depends on whose turn it is.
+    varies: Cell<bool>,
+    pub(crate) turns: Turns<'a>,
     interrupted: &'a AtomicBool,
     imports: RefCell<FxHashMap<&'a [u8], &'a Slot<'a>>>,
     resolved: RefCell<FxHashMap<&'a [u8], &'a [u8]>>,
@@ -124,6 +129,8 @@ impl<'a> Evaluator<'a> {
             empty_attrs: arena.alloc(Attrs::from_sorted(&[])),
             stack,
             call_depth: Cell::new(0),
+            varies: Cell::new(false),
+            turns: Turns::default(),
             interrupted: &settings.interrupted,
             imports: RefCell::default(),
             resolved: RefCell::default(),
@@ -306,17 +313,17 @@ impl<'a> Evaluator<'a> {
         slot
     }
 
-    fn delayed(&self, id: CodeId) -> Result<Expr<'a>, Error> {
+    pub(crate) fn delayed(&self, id: CodeId) -> Result<Expr<'a>, Error> {
         match self.code.borrow().delayed.get(id.0 as usize) {
             Some(code) => Ok(*code),
-            None => self.fail(ErrorKind::Value, Position::NONE, "code of a thunk is missing"),
+            None => self.turns.delayed(id),
         }
     }
 
     pub(crate) fn lambda(&self, id: LambdaId) -> Result<&'a Lambda<'a>, Error> {
         match self.code.borrow().lambdas.get(id.0 as usize) {
             Some(lambda) => Ok(lambda),
-            None => self.fail(ErrorKind::Value, Position::NONE, "code of a function is missing"),
+            None => self.turns.lambda(id),
         }
     }
 
@@ -357,7 +364,27 @@ impl<'a> Evaluator<'a> {
     #[inline(never)]
     fn force_unevaluated(&self, slot: &'a Slot<'a>, position: Position) -> Evaluated<'a> {
         let delayed = slot.replace(Value::Blackhole);
-        let result = match delayed {
+        if let Value::Varying(varying) = delayed {
+            return self.force_varying(slot, varying, position);
+        }
+        let around = self.varies.replace(false);
+        let result = self.evaluate_delayed(delayed, position);
+        // Whoever needs a value that failed gets the same error again, not a blackhole.
+        slot.set(match &result {
+            Ok(value) if self.varies.get() => self.varying(delayed, *value),
+            Ok(value) => *value,
+            Err(_) => delayed,
+        });
+        if around {
+            self.varies.set(true);
+        }
+        result
+    }
+
+    /// The value of what is not evaluated yet.
+    #[inline(always)]
+    fn evaluate_delayed(&self, delayed: Value<'a>, position: Position) -> Evaluated<'a> {
+        match delayed {
             Value::Thunk(id, environment) => self.delayed(id).and_then(|code| self.eval(code, environment)),
             Value::Application(application) => {
                 self.force(application.function, position).and_then(|function| match application.second {
@@ -376,17 +403,12 @@ impl<'a> Evaluator<'a> {
             Value::Generated(index, function) => self.force(function, position).and_then(|function| {
                 self.call(function, &[self.slot(Value::Int(i64::from(index)))], position)
             }),
+            Value::Chosen(choice) => self.force(self.chosen_slot(choice)?, position),
             Value::Blackhole => {
                 self.fail(ErrorKind::InfiniteRecursion, position, "infinite recursion encountered")
             }
             value => Ok(value),
-        };
-        // Whoever needs a value that failed gets the same error again, not a blackhole.
-        match &result {
-            Ok(value) => slot.set(*value),
-            Err(_) => slot.set(delayed),
         }
-        result
     }
 
     /// Evaluates a value and all that is in it.

@@ -4,6 +4,7 @@
 //! session and are handled as [`ValueRef`]s; what leaves the closure is owned: text, JSON, store paths, errors.
 
 mod select;
+mod turns;
 
 use std::cell::Ref;
 use std::ops::Deref;
@@ -25,6 +26,8 @@ use crate::stack::StackLimit;
 use crate::string::{ContextElement, ContextId, ContextUnion};
 use crate::symbol::known;
 use crate::value::{Slot, Value};
+
+pub use turns::Turns;
 
 /// A stack that is smaller than this is not tried.
 const STACK_LEAST: usize = 64 << 20;
@@ -160,6 +163,12 @@ impl<'a> Session<'a> {
     pub fn evaluate_file(&self, path: &Path) -> Outcome<ValueRef<'a>> {
         let path = Evaluator::path_bytes(path.to_owned());
         self.value(self.evaluator.import(&path, Position::NONE))
+    }
+
+    /// A file as [`Self::evaluate_file`] has it, not evaluated yet. It is read and parsed at once.
+    pub fn delay_file(&self, path: &Path) -> Outcome<ValueRef<'a>> {
+        let path = Evaluator::path_bytes(path.to_owned());
+        self.outcome(self.evaluator.imported_slot(&path, Position::NONE)).map(ValueRef)
     }
 
     /// Evaluates a text. `name` stands for it in messages; relative paths are meant from `directory`, an absolute path.
