@@ -23,12 +23,20 @@ pub fn run(session: &Session, arguments: &BuildArguments) -> Result<(), Failure>
         let ((evaluated, _), flake) = fleet.with_packages(session, |flake| {
             session.progress.stage("evaluate", "Evaluating", || {
                 let key = |wanted: &Installable| Some(format!("build {}", wanted.attribute_path));
-                evaluate::derivations(session, flake, &installables, key, |evaluation, value, wanted| {
-                    let path = &wanted.attribute_path;
-                    let system = &session.configuration.evaluation.system;
-                    let value = evaluate::find(evaluation, value, path, true, system)?;
-                    Ok((vec![(path.to_string(), value)], ()))
-                })
+                let host = |wanted: &Installable| evaluate::named_host(&wanted.attribute_path);
+                evaluate::derivations(
+                    session,
+                    flake,
+                    &installables,
+                    key,
+                    host,
+                    |evaluation, value, wanted| {
+                        let path = &wanted.attribute_path;
+                        let system = &session.configuration.evaluation.system;
+                        let value = evaluate::find(evaluation, value, path, true, system)?;
+                        Ok((vec![(path.to_string(), value)], ()))
+                    },
+                )
             })
         })?;
         let prepare = if arguments.rebuild { realise::prepare_check } else { realise::prepare };

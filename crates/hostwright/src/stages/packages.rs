@@ -288,6 +288,7 @@ fn everything(session: &Session, flake: &ReadyFlake) -> Result<(DerivationGraph,
         flake,
         &hosts,
         |_| None,
+        |host| Some(host.clone()),
         |evaluation, value, host| {
             let mut wanted = vec![(host.clone(), system_build(evaluation, value, host, &["toplevel"])?)];
             let images = system_build(evaluation, value, host, &["images"])?;
@@ -317,6 +318,7 @@ fn everything(session: &Session, flake: &ReadyFlake) -> Result<(DerivationGraph,
         flake,
         &packages,
         |_| None,
+        |_| None,
         |evaluation, value, (system, name)| {
             let package = evaluation.select_parts(value, &["packages", system, name], &[])?;
             Ok((vec![(format!("package '{name}' for {system}"), package)], ()))
@@ -331,6 +333,7 @@ fn everything(session: &Session, flake: &ReadyFlake) -> Result<(DerivationGraph,
             session,
             flake,
             &SYSTEMS,
+            |_| None,
             |_| None,
             |evaluation, _, system| {
                 let qemu = evaluate::vm_tools(evaluation, evaluation.store_path(&base.store_path), system)?;

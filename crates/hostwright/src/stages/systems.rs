@@ -164,13 +164,14 @@ fn realised(
 /// What each host's evaluation came to, and the trees that were read.
 type EvaluatedEach = (Vec<Result<Evaluated, Failure>>, Vec<SourceTree>);
 
-/// Evaluates each host by itself. Packages are pinned for all of them if any needs that.
+/// Evaluates the hosts, each with a result of its own. Packages are pinned for all of them if any needs that.
 fn evaluated(session: &Session, fleet: &Fleet, names: &[String]) -> Result<EvaluatedEach, Failure> {
     let each = |flake: &ReadyFlake| {
         session.progress.stage("evaluate", "Evaluating", || {
             let key = |name: &String| Some(format!("build {name}"));
+            let host = |name: &String| Some(name.clone());
             let results =
-                evaluate::derivations_each(session, flake, names, key, |evaluation, value, name| {
+                evaluate::derivations_each(session, flake, names, key, host, |evaluation, value, name| {
                     Ok((vec![(name.clone(), system_build(evaluation, value, name, &["toplevel"])?)], ()))
                 });
             results.into_iter().map(|result| result.map(|(evaluated, ())| evaluated)).collect::<Vec<_>>()

@@ -113,6 +113,7 @@ fn build(session: &Session, flake: &ReadyFlake, checks: &[String]) -> Result<usi
         flake,
         &[()],
         |()| None,
+        |()| None,
         |evaluation, value, ()| {
             let selected = checks.iter().map(|name| {
                 let value = evaluation.select_parts(value, &["checks", system, name], &[])?;

@@ -1,24 +1,23 @@
 //! Evaluating a flake: from names on the command line to derivations.
 
+mod derivations;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
 use nix_expr::{
-    Confinement, ErrorKind, EvalError, EvaluationPool, Feature, Features, FileSystemOptions, Observer,
-    Settings, ValueRef, closest, evaluate_in,
+    Confinement, ErrorKind, EvalError, EvaluationPool, Feature, Features, FileSystemOptions, Settings,
+    ValueRef, closest,
 };
 use nix_flake::{AttributePath, EvaluationFetcher};
 use nix_store::{Derivation, StorePath};
-use rayon::prelude::*;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 
-use super::evaluation_cache::EvaluationCache;
 use super::flake::ReadyFlake;
 use super::world::World;
 use crate::commands::Session;
-use crate::failure::Failure;
+
+pub use derivations::{derivations, derivations_each, derivations_of_one, value};
 
 /// What a flake's values are evaluated with.
 pub type Evaluation<'a> = nix_expr::Session<'a>;
@@ -123,113 +122,6 @@ pub fn flake_value<'a>(evaluation: &Evaluation<'a>, flake: &ReadyFlake) -> Resul
     evaluation.evaluate_text(&flake.expression, "«flake»", Path::new("/"))
 }
 
-/// Evaluates something of a flake in a world that `observer` looks at.
-fn with_flake<T: Send>(
-    session: &Session,
-    flake: &ReadyFlake,
-    pool: &EvaluationPool,
-    world: &World<'_>,
-    observer: &Observer<'_>,
-    body: impl for<'s, 'a> FnOnce(&'s Evaluation<'a>, ValueRef<'a>) -> Result<T, EvalError> + Send,
-) -> Result<T, Failure> {
-    let result = evaluate_in(pool, &flake_settings(session, flake), observer, |evaluation| {
-        body(evaluation, flake_value(evaluation, flake)?)
-    });
-    result.map_err(|error| world.explain(error).into())
-}
-
-/// For each of `items` the derivations that `wanted` selects from the flake, and what else it finds out, in their order.
-///
-/// Each item has an evaluation of its own, so that no more memory is needed than for those that run at once, one on each
-/// processor. What has a `key` is remembered under it, with all that its evaluation depended on; an equal key must stand for
-/// an equal wish.
-pub fn derivations<I: Sync, T: Send + Serialize + DeserializeOwned>(
-    session: &Session,
-    flake: &ReadyFlake,
-    items: &[I],
-    key: impl Fn(&I) -> Option<String> + Sync,
-    wanted: impl for<'s, 'a> Fn(&'s Evaluation<'a>, ValueRef<'a>, &I) -> Result<(Selected<'a>, T), EvalError>
-    + Sync,
-) -> Result<(Evaluated, Vec<T>), Failure> {
-    let mut all = Evaluated::default();
-    let mut found = Vec::with_capacity(items.len());
-    for result in derivations_each(session, flake, items, key, wanted) {
-        let (evaluated, other) = result?;
-        all.extend(evaluated);
-        found.push(other);
-    }
-    Ok((all, found))
-}
-
-/// As [`derivations`], with a result for each item, so that one that does not evaluate holds up no other.
-pub fn derivations_each<I: Sync, T: Send + Serialize + DeserializeOwned>(
-    session: &Session,
-    flake: &ReadyFlake,
-    items: &[I],
-    key: impl Fn(&I) -> Option<String> + Sync,
-    wanted: impl for<'s, 'a> Fn(&'s Evaluation<'a>, ValueRef<'a>, &I) -> Result<(Selected<'a>, T), EvalError>
-    + Sync,
-) -> Vec<Result<(Evaluated, T), Failure>> {
-    let pool = EvaluationPool::default();
-    items
-        .par_iter()
-        .map(|item| {
-            remembered(session, flake, &pool, key(item), |evaluation, value| wanted(evaluation, value, item))
-        })
-        .collect()
-}
-
-/// As [`derivations`], for one thing.
-pub fn derivations_of_one<T: Send + Serialize + DeserializeOwned>(
-    session: &Session,
-    flake: &ReadyFlake,
-    key: Option<String>,
-    wanted: impl for<'s, 'a> FnOnce(&'s Evaluation<'a>, ValueRef<'a>) -> Result<(Selected<'a>, T), EvalError>
-    + Send,
-) -> Result<(Evaluated, T), Failure> {
-    remembered(session, flake, &EvaluationPool::default(), key, wanted)
-}
-
-/// One evaluation, or its result from an earlier run.
-fn remembered<T: Send + Serialize + DeserializeOwned>(
-    session: &Session,
-    flake: &ReadyFlake,
-    pool: &EvaluationPool,
-    key: Option<String>,
-    wanted: impl for<'s, 'a> FnOnce(&'s Evaluation<'a>, ValueRef<'a>) -> Result<(Selected<'a>, T), EvalError>
-    + Send,
-) -> Result<(Evaluated, T), Failure> {
-    let world = world(session, flake, pool);
-    let cache = key
-        .filter(|_| session.configuration.evaluation_cache)
-        .map(|key| EvaluationCache::of_flake(session, flake, &key));
-    if let Some(kept) = cache.as_ref().and_then(|cache| cache.recall(&world, world.store().as_ref())) {
-        return Ok(kept);
-    }
-    let observer = Observer::new(&world);
-    let (targets, graph, found) =
-        with_flake(session, flake, pool, &world, &observer, |evaluation, value| {
-            let mut targets = Vec::new();
-            let (selected, found) = wanted(evaluation, value)?;
-            for (name, value) in selected {
-                let derivation = evaluation.derivation_path(value)?;
-                let output = match evaluation.attribute(value, "outputName")? {
-                    Some(output) => evaluation.to_text(output)?.text,
-                    None => "out".to_owned(),
-                };
-                targets.push(Target { name, derivation, output });
-            }
-            let known = evaluation.derivations();
-            let graph = reachable(|path| known.get(path), targets.iter().map(|target| &target.derivation));
-            Ok((targets, graph, found))
-        })?;
-    let evaluated = Evaluated { targets, graph, added: world.added() };
-    if let Some(cache) = cache {
-        cache.remember(&observer, &evaluated, &found);
-    }
-    Ok((evaluated, found))
-}
-
 /// The derivations that some need, themselves included, out of those that are known.
 pub fn reachable<'a, 'g>(
     derivation: impl Fn(&StorePath) -> Option<&'g Arc<Derivation>>,
@@ -251,10 +143,10 @@ pub fn reachable<'a, 'g>(
 }
 
 /// Makes hosts of a colmena hive.
-const HIVE: &str = include_str!("hive.nix");
+const HIVE: &str = include_str!("../hive.nix");
 
 /// The options of a hive's nodes, for those whose nixpkgs does not have them.
-const DEPLOYMENT_MODULE: &str = include_str!("../../../../base/nixos/modules/misc/deployment.nix");
+const DEPLOYMENT_MODULE: &str = include_str!("../../../../../base/nixos/modules/misc/deployment.nix");
 
 /// A flake's hosts: its `nixosConfigurations`, else the nodes of its `colmenaHive` (as `colmena.lib.makeHive` makes it) or
 /// `colmena` (a hive as it is written).
@@ -279,6 +171,15 @@ pub fn host_names<'a>(evaluation: &Evaluation<'a>, flake: ValueRef<'a>) -> Resul
     match host_set(evaluation, flake)? {
         Some(hosts) => evaluation.attribute_names(hosts),
         None => Ok(Vec::new()),
+    }
+}
+
+/// The host that an attribute path may be about.
+pub fn named_host(path: &AttributePath) -> Option<String> {
+    match path.0.as_slice() {
+        [name] => Some(name.clone()),
+        [set, name, ..] if set == "nixosConfigurations" => Some(name.clone()),
+        _ => None,
     }
 }
 
@@ -408,19 +309,6 @@ pub fn find<'a>(
         EvalError::new(ErrorKind::MissingAttribute, format!("the flake has no attribute '{first}'"));
     error.suggestions = closest(first.as_bytes(), known);
     Err(error)
-}
-
-/// An evaluation of the flake that yields something else than derivations, remembered under `key` as by [`derivations`].
-pub fn value<T: Send + Serialize + DeserializeOwned>(
-    session: &Session,
-    flake: &ReadyFlake,
-    key: Option<String>,
-    body: impl for<'s, 'a> FnOnce(&'s Evaluation<'a>, ValueRef<'a>) -> Result<T, EvalError> + Send,
-) -> Result<T, Failure> {
-    let (_, found) = derivations_of_one(session, flake, key, |evaluation, value| {
-        Ok((Vec::new(), body(evaluation, value)?))
-    })?;
-    Ok(found)
 }
 
 /// The system that a host is for, such as `x86_64-linux`.
