@@ -114,18 +114,18 @@ impl<'a> Session<'a> {
         if let Some((_, position)) = self.outcome(e.function_code(forced))? {
             let found = e.sources.locate(position);
             return Ok(found.and_then(|place| match place.origin {
-                Origin::File(path) => Some((e.io.user_path(crate::eval::os_path(path)), place.line)),
+                Origin::File(path) => Some((e.io().user_path(crate::eval::os_path(path)), place.line)),
                 Origin::Text(_) => None,
             }));
         }
         match forced {
-            Value::Path(path) => Ok(Some((e.io.user_path(crate::eval::os_path(path.bytes)), 1))),
+            Value::Path(path) => Ok(Some((e.io().user_path(crate::eval::os_path(path.bytes)), 1))),
             Value::Attrs(_) => {
                 let Some(meta) = self.attribute(value, "meta")? else { return Ok(None) };
                 let Some(position) = self.attribute(meta, "position")? else { return Ok(None) };
                 let text = self.to_text(position)?.text;
                 let Some((file, line)) = text.rsplit_once(':') else { return Ok(None) };
-                let file = e.io.user_path(Path::new(file));
+                let file = e.io().user_path(Path::new(file));
                 Ok(line.parse().ok().map(|line| (file, line)))
             }
             _ => Ok(None),

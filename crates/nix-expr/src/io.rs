@@ -389,6 +389,12 @@ pub trait EvalIo {
         Err(IoError::Unsupported { what: "builtins.getFlake".into() })
     }
 
+    /// From now on it is asked for one turn of an evaluation that several values share ([`crate::Session::in_turns`]), or
+    /// for all that may come; a turn that is another than the last one has begun.
+    fn asked_for(&self, turn: Option<u32>) {
+        let _ = turn;
+    }
+
     /// The path of a file as the user knows it, for messages.
     fn user_path(&self, path: &Path) -> PathBuf {
         path.to_owned()

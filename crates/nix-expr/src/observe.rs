@@ -191,8 +191,20 @@ impl Offered {
 /// Passes questions on to another world, and remembers them with their answers.
 pub struct Observer<'w> {
     world: &'w (dyn EvalIo + Sync),
-    seen: Mutex<BTreeMap<Question, Answer>>,
+    seen: Mutex<Seen>,
     repeatable: AtomicBool,
+}
+
+/// Questions with their answers.
+#[derive(Default)]
+struct Seen {
+    /// What was asked for all turns of an evaluation.
+    shared: BTreeMap<Question, Answer>,
+    /// What was asked for the turn alone that it is.
+    own: BTreeMap<Question, Answer>,
+    turn: u32,
+    /// Whether it is asked for the turn alone.
+    is_own: bool,
 }
 
 impl<'w> Observer<'w> {
@@ -201,25 +213,36 @@ impl<'w> Observer<'w> {
         Observer { world, seen: Mutex::default(), repeatable: AtomicBool::new(true) }
     }
 
-    /// All questions so far with their answers. `None` if something was asked whose answer says nothing about the next
+    /// All questions so far with their answers; of those that were asked for one turn of a shared evaluation alone, only the
+    /// last turn's. `None` if something was asked whose answer says nothing about the next
     /// time: the clock, or what an unpinned URL leads to.
     pub fn observations(&self) -> Option<BTreeMap<Question, Answer>> {
-        self.repeatable.load(Ordering::Relaxed).then(|| self.lock().clone())
+        self.repeatable.load(Ordering::Relaxed).then(|| {
+            let seen = self.lock();
+            seen.shared
+                .iter()
+                .chain(&seen.own)
+                .map(|(question, answer)| (question.clone(), answer.clone()))
+                .collect()
+        })
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<Question, Answer>> {
+    fn lock(&self) -> MutexGuard<'_, Seen> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn see(&self, question: Question, answer: Answer) {
         // An answer that changes while an evaluation runs belongs to no state of the world.
         let mut seen = self.lock();
-        match seen.get(&question) {
-            Some(before) if *before != answer => self.repeatable.store(false, Ordering::Relaxed),
-            _ => {
-                seen.insert(question, answer);
-            }
+        if [&seen.shared, &seen.own]
+            .iter()
+            .any(|seen| seen.get(&question).is_some_and(|before| *before != answer))
+        {
+            self.repeatable.store(false, Ordering::Relaxed);
+            return;
         }
+        let seen = if seen.is_own { &mut seen.own } else { &mut seen.shared };
+        seen.insert(question, answer);
     }
 }
 
@@ -345,6 +368,17 @@ impl EvalIo for Observer<'_> {
             self.repeatable.store(false, Ordering::Relaxed);
         }
         self.world.flake_expression(reference, pure)
+    }
+
+    fn asked_for(&self, turn: Option<u32>) {
+        let mut seen = self.lock();
+        seen.is_own = turn.is_some();
+        if let Some(turn) = turn
+            && turn != seen.turn
+        {
+            seen.turn = turn;
+            seen.own.clear();
+        }
     }
 
     fn user_path(&self, path: &Path) -> PathBuf {

@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use nix_expr::{EvaluationPool, FileSystemIo, Session, Settings, ValueRef, evaluate_in};
+use nix_expr::{EvaluationPool, FileSystemIo, Observer, Question, Session, Settings, ValueRef, evaluate_in};
 
 /// The values of a set that are not evaluated yet.
 fn values<'a>(session: &Session<'a>, file: &Path, names: &[String]) -> Vec<ValueRef<'a>> {
@@ -179,7 +179,60 @@ fn files_of_their_own_tell_hosts_apart() {
         let found = compared(code);
         assert_eq!(found.alone, [r#"{"v":{"from":"a"}}"#, r#"{"v":{"from":"b"}}"#]);
         assert_eq!(found.groups, [[0, 1]]);
-        assert_eq!(found.together, found.alone[..1], "{code}");
+        assert!(found.together.is_empty(), "{code}");
         assert!(!found.useful);
+    }
+}
+
+/// What a value was read from is known by itself.
+#[test]
+fn each_depends_on_what_was_read_for_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(directory.path().join(name), text).unwrap();
+    write("common", "all");
+    std::fs::create_dir(directory.path().join("sources")).unwrap();
+    for name in ["a", "b", "c"] {
+        write(name, name);
+        write(&format!("sources/{name}"), name);
+    }
+    write(
+        "main.nix",
+        &format!(
+            "let {LIBRARY} common = builtins.readFile ./common; in
+             builtins.mapAttrs (name: key: {{
+               v = make name 1; inherit common; key = builtins.readFile key;
+               first = if name == \"b\" then builtins.readFile ./a else null;
+               source = \"${{./sources + \"/${{name}}\"}}\";
+               again = \"${{./sources + \"/${{name}}\"}}!\";
+               same = \"${{if name == \"a\" then ./sources/a else ./sources/b}}\";
+             }}) {{ a = ./a; b = ./b; c = ./c; }}"
+        ),
+    );
+    let file = directory.path().join("main.nix");
+    let names = ["a", "b", "c"].map(str::to_owned);
+    let (pool, settings, io) = (EvaluationPool::default(), Settings::default(), FileSystemIo::default());
+    let observer = Observer::new(&io);
+    let together = evaluate_in(&pool, &settings, &observer, |session| {
+        let values = values(session, &file, &names);
+        let turns = session.in_turns(&values, |turn| {
+            let text = session.to_json(values[turn])?.text;
+            Ok((text, observer.observations().unwrap()))
+        });
+        turns.outcomes.into_iter().collect::<Result<Vec<_>, _>>()
+    })
+    .unwrap();
+    assert_eq!(together.len(), 3);
+    for (name, (text, observations)) in names.iter().zip(together) {
+        let observer = Observer::new(&io);
+        let alone = evaluate_in(&pool, &settings, &observer, |session| {
+            Ok(session.to_json(values(session, &file, std::slice::from_ref(name))[0])?.text)
+        })
+        .unwrap();
+        assert_eq!(text, alone);
+        let asked =
+            |question: &Question| question.path().is_some_and(|path| path.starts_with(directory.path()));
+        let below =
+            |all: std::collections::BTreeMap<Question, _>| all.into_keys().filter(asked).collect::<Vec<_>>();
+        assert_eq!(below(observations), below(observer.observations().unwrap()), "{name}");
     }
 }

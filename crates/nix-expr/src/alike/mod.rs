@@ -27,11 +27,13 @@ pub(crate) struct Likeness<'e, 'a> {
     /// Places that are others in the other values, by those of the first.
     places: RefCell<Places>,
     steps: Cell<u32>,
-    /// What was made of two slots, or two environments, by their addresses. `None` while it is being made, too: what
-    /// refers to itself is alike only if it is the same.
-    slots: RefCell<FxHashMap<(usize, usize), Option<&'a Slot<'a>>>>,
-    environments: RefCell<FxHashMap<(usize, usize), Option<&'a Environment<'a>>>>,
+    slots: RefCell<Pairs<'a, Slot<'a>>>,
+    environments: RefCell<Pairs<'a, Environment<'a>>>,
 }
+
+/// What was made of two things, by their addresses. `None` while it is being made, too: what refers to itself is alike only
+/// if it is the same.
+type Pairs<'a, T> = FxHashMap<(usize, usize), Option<&'a T>>;
 
 fn address<T>(reference: &T) -> usize {
     std::ptr::from_ref(reference).addr()
@@ -89,18 +91,29 @@ impl<'e, 'a> Likeness<'e, 'a> {
     }
 
     fn slot(&self, one: &'a Slot<'a>, other: &'a Slot<'a>) -> Option<&'a Slot<'a>> {
+        self.once(&self.slots, one, other, || self.different_slot(one, other))
+    }
+
+    /// What `make` makes of two things that are not the same, made once.
+    fn once<T>(
+        &self,
+        made: &RefCell<Pairs<'a, T>>,
+        one: &'a T,
+        other: &'a T,
+        make: impl FnOnce() -> Option<&'a T>,
+    ) -> Option<&'a T> {
         if std::ptr::eq(one, other) {
             return Some(one);
         }
         self.step()?;
         let key = (address(one), address(other));
-        if let Some(known) = self.slots.borrow().get(&key) {
+        if let Some(known) = made.borrow().get(&key) {
             return *known;
         }
-        self.slots.borrow_mut().insert(key, None);
-        let made = self.different_slot(one, other);
-        self.slots.borrow_mut().insert(key, made);
-        made
+        made.borrow_mut().insert(key, None);
+        let both = make();
+        made.borrow_mut().insert(key, both);
+        both
     }
 
     fn different_slot(&self, one: &'a Slot<'a>, other: &'a Slot<'a>) -> Option<&'a Slot<'a>> {
@@ -179,18 +192,7 @@ impl<'e, 'a> Likeness<'e, 'a> {
         one: &'a Environment<'a>,
         other: &'a Environment<'a>,
     ) -> Option<&'a Environment<'a>> {
-        if std::ptr::eq(one, other) {
-            return Some(one);
-        }
-        self.step()?;
-        let key = (address(one), address(other));
-        if let Some(known) = self.environments.borrow().get(&key) {
-            return *known;
-        }
-        self.environments.borrow_mut().insert(key, None);
-        let made = self.different_environment(one, other);
-        self.environments.borrow_mut().insert(key, made);
-        made
+        self.once(&self.environments, one, other, || self.different_environment(one, other))
     }
 
     fn different_environment(

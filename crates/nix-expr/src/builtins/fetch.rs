@@ -158,20 +158,20 @@ fn check_address(e: &Evaluator<'_>, address: &str, at: Position) -> Result<(), E
 
 fn parse_flake_reference<'a>(e: &Evaluator<'a>, args: &[&'a Slot<'a>], at: Position) -> Evaluated<'a> {
     let text = String::from_utf8_lossy(e.force_plain(args[0], at)?).into_owned();
-    let attributes = e.io.parse_flake_reference(&text).or_else(|error| e.io_error(at, error))?;
+    let attributes = e.io().parse_flake_reference(&text).or_else(|error| e.io_error(at, error))?;
     Ok(e.attrs(to_attrs(e, attributes)))
 }
 
 fn flake_reference_to_string<'a>(e: &Evaluator<'a>, args: &[&'a Slot<'a>], at: Position) -> Evaluated<'a> {
     let attributes = attributes(e, e.force_attrs(args[0], at)?, "flakeRefToString", at)?;
-    let text = e.io.print_flake_reference(&attributes).or_else(|error| e.io_error(at, error))?;
+    let text = e.io().print_flake_reference(&attributes).or_else(|error| e.io_error(at, error))?;
     Ok(e.string(text.as_bytes()))
 }
 
 fn get_flake<'a>(e: &Evaluator<'a>, args: &[&'a Slot<'a>], at: Position) -> Evaluated<'a> {
     let reference = String::from_utf8_lossy(e.force_plain(args[0], at)?).into_owned();
     check_address(e, &reference, at)?;
-    let text = e.io.flake_expression(&reference, e.settings.pure).or_else(|error| e.io_error(at, error))?;
+    let text = e.io().flake_expression(&reference, e.settings.pure).or_else(|error| e.io_error(at, error))?;
     e.eval_text(text.as_bytes(), "«flake»", b"/")
 }
 
@@ -202,7 +202,7 @@ fn fetch_file<'a>(
     if let Some(FetchAttribute::String(url)) = request.attributes.get("url") {
         check_address(e, url, at)?;
     }
-    let fetched = e.io.fetch(&request).or_else(|error| e.io_error(at, error))?;
+    let fetched = e.io().fetch(&request).or_else(|error| e.io_error(at, error))?;
     Ok(store_string(e, &fetched.path))
 }
 
@@ -217,7 +217,7 @@ fn fetch_tree<'a>(
     if let Some(FetchAttribute::String(url)) = request.attributes.get("url") {
         check_address(e, url, at)?;
     }
-    let fetched = e.io.fetch(&request).or_else(|error| e.io_error(at, error))?;
+    let fetched = e.io().fetch(&request).or_else(|error| e.io_error(at, error))?;
     let mut attrs = vec![Attr {
         name: known::OUT_PATH,
         position: Position::NONE,
@@ -236,5 +236,5 @@ pub(super) fn fetch_url<'a>(
 ) -> Result<StorePath, Error> {
     let attributes = [("url".to_owned(), FetchAttribute::String(url.to_owned()))].into();
     let request = FetchRequest { builtin, attributes, pure: e.settings.pure };
-    Ok(e.io.fetch(&request).or_else(|error| e.io_error(at, error))?.path)
+    Ok(e.io().fetch(&request).or_else(|error| e.io_error(at, error))?.path)
 }

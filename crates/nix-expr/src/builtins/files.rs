@@ -97,7 +97,8 @@ fn dir_of<'a>(e: &Evaluator<'a>, args: Arguments<'_, 'a>, at: Position) -> Evalu
 
 fn get_env<'a>(e: &Evaluator<'a>, args: Arguments<'_, 'a>, at: Position) -> Evaluated<'a> {
     let name = e.force_plain(args[0], at)?;
-    let value = if e.settings.pure || e.settings.restricted { None } else { e.io.environment_variable(name) };
+    let value =
+        if e.settings.pure || e.settings.restricted { None } else { e.io().environment_variable(name) };
     Ok(e.string(&value.unwrap_or_default()))
 }
 
@@ -116,7 +117,7 @@ pub(super) fn read<'a>(
     at: Position,
 ) -> Result<(Vec<u8>, Vec<u8>), Error> {
     let path = real_path(e, slot, true, at)?;
-    let bytes = e.io.read_file(os_path(&path)).or_else(|error| e.file_error(&path, at, error))?;
+    let bytes = e.io().read_file(os_path(&path)).or_else(|error| e.file_error(&path, at, error))?;
     Ok((path, bytes))
 }
 
@@ -131,8 +132,8 @@ fn read_file<'a>(e: &Evaluator<'a>, args: Arguments<'_, 'a>, at: Position) -> Ev
     }
     // What a store path refers to is known; what of it the file mentions becomes the string's context.
     let mut context = ContextUnion::default();
-    if let Ok((store_path, _)) = e.io.store_dir().split(&path) {
-        for reference in e.io.references(&store_path) {
+    if let Ok((store_path, _)) = e.io().store_dir().split(&path) {
+        for reference in e.io().references(&store_path) {
             if memchr::memmem::find(&bytes, reference.hash_part().as_bytes()).is_some() {
                 let element = ContextElement::Path(e.store_path_text(&reference));
                 context.add(e.contexts.single(element));
@@ -144,7 +145,7 @@ fn read_file<'a>(e: &Evaluator<'a>, args: Arguments<'_, 'a>, at: Position) -> Ev
 
 fn read_dir<'a>(e: &Evaluator<'a>, args: Arguments<'_, 'a>, at: Position) -> Evaluated<'a> {
     let path = real_path(e, args[0], true, at)?;
-    let entries = e.io.read_directory(os_path(&path)).or_else(|error| e.file_error(&path, at, error))?;
+    let entries = e.io().read_directory(os_path(&path)).or_else(|error| e.file_error(&path, at, error))?;
     let attrs = entries
         .into_iter()
         .map(|(name, kind)| Attr {
@@ -161,7 +162,7 @@ fn read_file_type<'a>(e: &Evaluator<'a>, args: Arguments<'_, 'a>, at: Position) 
     match e.file_type(&path, at)? {
         Some(kind) => Ok(e.string(kind.name().as_bytes())),
         None => {
-            let missing = IoError::NotFound { path: e.io.user_path(os_path(&path)) };
+            let missing = IoError::NotFound { path: e.io().user_path(os_path(&path)) };
             e.file_error(&path, at, missing)
         }
     }
@@ -198,10 +199,10 @@ fn store_path<'a>(e: &Evaluator<'a>, args: Arguments<'_, 'a>, at: Position) -> E
     let mut context = ContextUnion::default();
     let path = e.coerce_to_path(e.force(args[0], at)?, at, &mut context)?;
     let mut path = path::canonical(&path);
-    if e.io.store_dir().parse(&path).is_err() {
+    if e.io().store_dir().parse(&path).is_err() {
         path = e.resolve_links(&path, true, at)?;
     }
-    let Ok((base, _)) = e.io.store_dir().split(&path) else {
+    let Ok((base, _)) = e.io().store_dir().split(&path) else {
         let shown = String::from_utf8_lossy(&path).into_owned();
         return e.fail(ErrorKind::Value, at, format!("path '{shown}' is not in the Nix store"));
     };
@@ -226,7 +227,7 @@ fn to_file<'a>(e: &Evaluator<'a>, args: Arguments<'_, 'a>, at: Position) -> Eval
         }
     }
     references.sort();
-    let added = e.io.add_text(&name, text.bytes, &references).or_else(|error| e.io_error(at, error))?;
+    let added = e.io().add_text(&name, text.bytes, &references).or_else(|error| e.io_error(at, error))?;
     Ok(store_string(e, &added))
 }
 
@@ -329,7 +330,7 @@ fn add<'a>(
     let filter: Option<&mut crate::io::PathFilter<'_>> =
         if filter.is_some() { Some(&mut call) } else { None };
     let request = PathToAdd { name: &name, path: os_path(&resolved), method, expected, filter };
-    let added = e.io.add_path(request).or_else(|error| e.io_error(at, error))?;
+    let added = e.io().add_path(request).or_else(|error| e.io_error(at, error))?;
     Ok(store_string(e, &added))
 }
 
@@ -440,7 +441,9 @@ fn search_root<'a>(e: &Evaluator<'a>, entry: &[u8], at: Position) -> Result<Opti
             found.map(|_| path)
         }
     };
-    e.search_path.borrow_mut().insert(entry.to_vec(), root.clone());
+    if e.is_shared() {
+        e.search_path.borrow_mut().insert(entry.to_vec(), root.clone());
+    }
     Ok(root)
 }
 

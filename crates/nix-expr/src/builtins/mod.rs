@@ -176,8 +176,9 @@ pub fn documentation() -> Vec<Documentation> {
 
 /// The value of `currentTime`, for the first time that somebody asks: an evaluation that does not ask has the same result
 /// at any time.
-static CURRENT_TIME: Builtin =
-    Builtin::untraced("__currentTime", 1, |e, _, _| Ok(e.io.current_time().map_or(Value::Null, Value::Int)));
+static CURRENT_TIME: Builtin = Builtin::untraced("__currentTime", 1, |e, _, _| {
+    Ok(e.io().current_time().map_or(Value::Null, Value::Int))
+});
 
 /// Gives the globals their values.
 pub(crate) fn fill_globals<'a>(e: &Evaluator<'a>, numbers: &FxHashMap<Symbol, u32>) {
@@ -194,7 +195,7 @@ pub(crate) fn fill_globals<'a>(e: &Evaluator<'a>, numbers: &FxHashMap<Symbol, u3
     set("null", Value::Null);
     set("__langVersion", Value::Int(LANGUAGE_VERSION));
     set("__nixVersion", e.string(NIX_VERSION.as_bytes()));
-    set("__storeDir", e.string(e.io.store_dir().as_str().as_bytes()));
+    set("__storeDir", e.string(e.io().store_dir().as_str().as_bytes()));
     set("__nixPath", search_path(e));
     set("__currentSystem", e.string(e.settings.system.as_bytes()));
     let time = e.application(e.builtin_slot(&CURRENT_TIME), &e.globals[0], None);

@@ -54,7 +54,7 @@ impl<'a> Evaluator<'a> {
     }
 
     pub(crate) fn file_type(&self, path: &[u8], position: Position) -> Result<Option<FileType>, Error> {
-        self.io.file_type(os_path(path)).or_else(|error| self.io_error(position, error))
+        self.io().file_type(os_path(path)).or_else(|error| self.io_error(position, error))
     }
 
     /// A path with the links in it followed; the last part only if `last`. Parts that do not exist stay as they are.
@@ -93,7 +93,7 @@ impl<'a> Evaluator<'a> {
                 return self.fail(ErrorKind::Io, position, format!("too many symbolic links at '{shown}'"));
             }
         };
-        let target = self.io.read_link(os_path(&path)).or_else(|error| self.io_error(position, error))?;
+        let target = self.io().read_link(os_path(&path)).or_else(|error| self.io_error(position, error))?;
         let next = path::absolute(&target, path::parent(&path));
         if next == b"/" {
             return Ok(next);
@@ -127,12 +127,14 @@ impl<'a> Evaluator<'a> {
         }
         resolved.extend_from_slice(path::base_name(path));
         // Pure evaluation may not look at the directories above its roots; what it may not see has no links.
-        let resolved = match self.io.file_type(os_path(&resolved)) {
+        let resolved = match self.io().file_type(os_path(&resolved)) {
             Ok(Some(FileType::Symlink)) => self.follow(resolved, position, budget)?,
             _ => resolved,
         };
         let resolved: &'a [u8] = self.arena.alloc_slice_copy(&resolved);
-        self.resolved.borrow_mut().insert(self.arena.alloc_slice_copy(path), resolved);
+        if self.is_shared() {
+            self.resolved.borrow_mut().insert(self.arena.alloc_slice_copy(path), resolved);
+        }
         Ok(resolved)
     }
 
@@ -147,8 +149,10 @@ impl<'a> Evaluator<'a> {
             let real = self.resolve_links(&path, false, position)?;
             match self.file_type(&real, position)? {
                 Some(FileType::Symlink) => {
-                    let target =
-                        self.io.read_link(os_path(&real)).or_else(|error| self.io_error(position, error))?;
+                    let target = self
+                        .io()
+                        .read_link(os_path(&real))
+                        .or_else(|error| self.io_error(position, error))?;
                     path = path::absolute(&target, path::parent(&path));
                 }
                 Some(FileType::Directory) => return Ok([&path, &b"/default.nix"[..]].concat()),
@@ -161,9 +165,7 @@ impl<'a> Evaluator<'a> {
 
     /// `import path`, remembered by file.
     pub(crate) fn import(&self, path: &[u8], position: Position) -> Evaluated<'a> {
-        if self.varies.get() {
-            self.turns.tell_apart();
-        }
+        self.check_shared(position)?;
         self.force(self.imported_slot(path, position)?, position)
     }
 
@@ -196,9 +198,7 @@ impl<'a> Evaluator<'a> {
         path: &[u8],
         position: Position,
     ) -> Evaluated<'a> {
-        if self.varies.get() {
-            self.turns.tell_apart();
-        }
+        self.check_shared(position)?;
         let file = self.import_file(path, position)?;
         let attrs = scope.all(self.arena);
         let names: Vec<Symbol> = attrs.iter().map(|attr| attr.name).collect();
@@ -221,7 +221,7 @@ impl<'a> Evaluator<'a> {
             return self.code_of(Text::new(text.as_bytes()), context);
         }
         let known = self.parser.known(context);
-        let read = self.io.read_file_unless(os_path(file), known.as_ref());
+        let read = self.io().read_file_unless(os_path(file), known.as_ref());
         let (hash, bytes) = read.or_else(|error| self.file_error(file, position, error))?;
         self.code_of(Text { hash, bytes: bytes.as_deref() }, context)
     }
@@ -239,7 +239,7 @@ impl<'a> Evaluator<'a> {
     /// Parses and resolves a text; returns what it was understood as.
     pub(crate) fn show_parsed(&self, text: &[u8], name: &str, directory: &[u8]) -> Result<Vec<u8>, Error> {
         self.parse_text(text, name, directory)?;
-        let home = self.io.environment_variable(b"HOME");
+        let home = self.io().environment_variable(b"HOME");
         let options = ParseOptions {
             base_directory: directory,
             home: home.as_deref(),
@@ -263,7 +263,7 @@ impl<'a> Evaluator<'a> {
 
     /// What `~` stands for.
     fn home(&self) -> Option<Vec<u8>> {
-        if self.settings.pure { None } else { self.io.environment_variable(b"HOME") }
+        if self.settings.pure { None } else { self.io().environment_variable(b"HOME") }
     }
 
     fn code_of(&self, text: Text<'_>, context: Context<'_>) -> Result<CodeId, Error> {

@@ -19,7 +19,7 @@ impl<'a> Evaluator<'a> {
         }
         result.map_err(|mut failure| {
             let (missing, directory) = self.first_missing(file);
-            if let Ok(entries) = self.io.read_directory(os_path(directory)) {
+            if let Ok(entries) = self.io().read_directory(os_path(directory)) {
                 let names = entries.iter().map(|(name, _)| name.as_slice());
                 failure.suggestions = closest(missing, names);
             }
@@ -32,7 +32,7 @@ impl<'a> Evaluator<'a> {
         let mut file = file;
         loop {
             let directory = path::parent(file);
-            if directory == b"/" || matches!(self.io.file_type(os_path(directory)), Ok(Some(_)) | Err(_)) {
+            if directory == b"/" || matches!(self.io().file_type(os_path(directory)), Ok(Some(_)) | Err(_)) {
                 return (path::base_name(file), directory);
             }
             file = directory;

@@ -56,7 +56,7 @@ pub struct Evaluator<'a> {
     pub(crate) contexts: ContextTable<'a>,
     pub(crate) sources: SourceMap<'a>,
     pub(crate) settings: &'a Settings,
-    pub(crate) io: &'a dyn EvalIo,
+    io: &'a dyn EvalIo,
     parser: &'a dyn FileParser<'a>,
     code: RefCell<CodeTable<'a>>,
     /// The slots of literals, by their numbers.

@@ -12,7 +12,7 @@ use crate::string::{ContextElement, ContextUnion, NixString};
 
 impl<'a> Evaluator<'a> {
     pub(crate) fn store_path_text(&self, path: &StorePath) -> &'a str {
-        self.arena.alloc_str(&self.io.store_dir().display(path))
+        self.arena.alloc_str(&self.io().store_dir().display(path))
     }
 
     /// The store path of a base name that a context has: the same ones come again and again.
@@ -28,7 +28,7 @@ impl<'a> Evaluator<'a> {
 
     /// The store path that a printed path is; an error if it is none.
     pub(crate) fn parse_store_path(&self, text: &[u8], position: Position) -> Result<StorePath, Error> {
-        self.io.store_dir().parse(text).or_else(|error| self.store_error(position, &error))
+        self.io().store_dir().parse(text).or_else(|error| self.store_error(position, &error))
     }
 
     pub(crate) fn store_error<T>(&self, position: Position, error: &nix_store::Error) -> Result<T, Error> {
@@ -50,7 +50,7 @@ impl<'a> Evaluator<'a> {
         let resolved = self.resolve_links(path, false, position)?;
         let name = String::from_utf8_lossy(path::base_name(&resolved)).into_owned();
         let added = self
-            .io
+            .io()
             .add_path(PathToAdd {
                 name: &name,
                 path: os_path(&resolved),
@@ -62,7 +62,9 @@ impl<'a> Evaluator<'a> {
         let text = self.store_path_text(&added);
         let context = self.contexts.single(ContextElement::Path(text));
         let string: &'a NixString<'a> = self.arena.alloc(NixString::new(text.as_bytes(), context));
-        self.copied.borrow_mut().insert(self.arena.alloc_slice_copy(path), string);
+        if self.is_shared() {
+            self.copied.borrow_mut().insert(self.arena.alloc_slice_copy(path), string);
+        }
         Ok(string)
     }
 
@@ -91,6 +93,6 @@ impl<'a> Evaluator<'a> {
             });
         }
         let derivations = self.derivations.borrow();
-        self.io.realise(&wanted, &derivations.graph).or_else(|error| self.io_error(position, error))
+        self.io().realise(&wanted, &derivations.graph).or_else(|error| self.io_error(position, error))
     }
 }

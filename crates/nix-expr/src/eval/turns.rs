@@ -14,6 +14,7 @@ use super::{Evaluated, Evaluator};
 use crate::alike::same_data;
 use crate::attrs::Attr;
 use crate::error::{Error, ErrorKind, Failure};
+use crate::io::EvalIo;
 use crate::ir::{CodeId, Expr, Lambda, LambdaId};
 use crate::position::{Origin, Position};
 use crate::string::ContextId;
@@ -35,6 +36,8 @@ pub(crate) struct Turns<'a> {
     /// Places of the first turn's code, with what they are in each turn.
     places: RefCell<Places>,
     told_apart: Cell<bool>,
+    /// The turn that the world was last asked for; `None` if it was asked for all.
+    asked_for: Cell<Option<u32>>,
 }
 
 impl<'a> Turns<'a> {
@@ -71,13 +74,13 @@ impl<'a> Turns<'a> {
         self.places.borrow_mut().extend(places);
     }
 
-    /// There is too little in common with turns that come.
+    /// There is too little in common with other turns.
     #[cold]
-    pub(crate) fn tell_apart(&self) {
+    fn tell_apart(&self) {
         self.told_apart.set(true);
     }
 
-    /// Whether turns that come should be evaluated by themselves.
+    /// Whether values should rather be evaluated by themselves.
     pub(crate) fn are_told_apart(&self) -> bool {
         self.told_apart.get()
     }
@@ -92,6 +95,37 @@ impl<'a> Evaluator<'a> {
     pub(crate) fn take_turn(&self, number: u32) {
         self.turns.current.set(number);
         self.varies.set(false);
+        self.ask_for(Some(number));
+    }
+
+    /// The world, which is told for whom it is asked.
+    pub(crate) fn io(&self) -> &'a dyn EvalIo {
+        self.ask_for(self.varies.get().then(|| self.turns.current.get()));
+        self.io
+    }
+
+    fn ask_for(&self, turn: Option<u32>) {
+        if self.turns.asked_for.replace(turn) != turn {
+            self.io.asked_for(turn);
+        }
+    }
+
+    /// Whether what is being evaluated is the same in all turns as far as it is known: only then may an answer of the world
+    /// be remembered, as other turns have to ask for themselves.
+    pub(crate) fn is_shared(&self) -> bool {
+        !self.varies.get()
+    }
+
+    /// Stops a turn that is about to read code because of what differs: so large a difference does not pay.
+    ///
+    /// # Errors
+    /// The turn has to stop. No builtin catches this.
+    pub(super) fn check_shared(&self, position: Position) -> Result<(), Error> {
+        if self.is_shared() || self.turns.are_told_apart() {
+            return Ok(());
+        }
+        self.turns.tell_apart();
+        self.fail(ErrorKind::Interrupted, position, "the values are told apart by their code")
     }
 
     /// The value of a slot that was evaluated in some turn, and is a blackhole now.

@@ -144,7 +144,7 @@ type Outcome<T> = Result<T, EvalError>;
 
 impl<'a> Session<'a> {
     fn owned(&self, error: Error) -> EvalError {
-        let user_path = |path: &[u8]| Evaluator::path_bytes(self.evaluator.io.user_path(os_path(path)));
+        let user_path = |path: &[u8]| Evaluator::path_bytes(self.evaluator.io().user_path(os_path(path)));
         render(&error, &self.evaluator.sources, self.evaluator.symbols, &user_path)
     }
 

@@ -1,12 +1,13 @@
 //! Derivations of a flake, each remembered from one run to the next, and hosts that are alike evaluated together.
 
-use nix_expr::{EvalError, EvaluationPool, Observer, ValueRef, evaluate_in};
+use nix_expr::{EvalError, EvaluationPool, Observer, Settings, ValueRef, evaluate_in};
 use rayon::prelude::*;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{
-    Evaluated, Evaluation, Selected, Target, flake_settings, flake_value, host_set, reachable, world,
+    DerivationGraph, Evaluated, Evaluation, Selected, Target, flake_settings, flake_value, host_set,
+    reachable, world,
 };
 use crate::commands::Session;
 use crate::failure::Failure;
@@ -32,9 +33,9 @@ fn with_flake<T: Send>(
 /// For each of `items` the derivations that `wanted` selects from the flake, and what else it finds out, in their order.
 ///
 /// What has a `key` is remembered under it, with all that its evaluation depended on; an equal key must stand for an equal
-/// wish. Items whose `host` is given are about that host of the flake: hosts that are alike are evaluated together, and
-/// depend on what any of them read. All others have evaluations of their own, so that no more memory is needed than for
-/// those that run at once, one on each processor.
+/// wish. Items whose `host` is given are about that host of the flake, and hosts that are alike are evaluated together; all
+/// others have evaluations of their own. So no more memory is needed than for those that run at once, one on each
+/// processor.
 pub fn derivations<I: Sync, T: Send + Serialize + DeserializeOwned>(
     session: &Session,
     flake: &ReadyFlake,
@@ -93,11 +94,7 @@ pub fn derivations_of_one<T: Send + Serialize + DeserializeOwned>(
     if let Some(known) = recalled(session, flake, &pool, key.clone()) {
         return Ok(known);
     }
-    let (key, host) = (|_: &()| key.clone(), |_: &()| None);
-    let mut results = together(session, flake, &pool, &[&()], &key, &host, &|evaluation, value, ()| {
-        wanted(evaluation, value)
-    });
-    results.remove(0)
+    alone(session, flake, &pool, &(), &|()| key.clone(), &|evaluation, value, ()| wanted(evaluation, value))
 }
 
 /// Where a result is kept from one run to the next.
@@ -132,8 +129,10 @@ fn alike<I: Sync>(
         return apart();
     }
     let world = world(session, flake, pool);
-    let observer = Observer::new(&world);
-    let groups = with_flake(session, flake, pool, &world, &observer, |evaluation, value| {
+    // The evaluations that follow report the same.
+    let settings = Settings { report: |_, _| {}, ..flake_settings(session, flake) };
+    let groups = evaluate_in(pool, &settings, &world, |evaluation| {
+        let value = flake_value(evaluation, flake)?;
         let (mut hosts, mut values, mut groups) = (Vec::new(), Vec::new(), Vec::new());
         for index in open {
             match host_value(evaluation, value, host(&items[*index]))? {
@@ -148,7 +147,7 @@ fn alike<I: Sync>(
         groups.extend(alike.map(|group| group.into_iter().map(|place| hosts[place]).collect()));
         Ok(groups)
     });
-    // Whoever evaluates a host by itself finds the error, too.
+    // Who evaluates a host by itself finds the error, too.
     groups.unwrap_or_else(|_| apart())
 }
 
@@ -164,7 +163,7 @@ fn host_value<'a>(
     }
 }
 
-/// What is wanted of items about hosts that are alike, or of one item.
+/// What is wanted of items about hosts that are alike, in their order.
 fn together<I: Sync, T: Send + Serialize + DeserializeOwned>(
     session: &Session,
     flake: &ReadyFlake,
@@ -176,45 +175,75 @@ fn together<I: Sync, T: Send + Serialize + DeserializeOwned>(
          impl for<'s, 'a> Fn(&'s Evaluation<'a>, ValueRef<'a>, &I) -> Result<(Selected<'a>, T), EvalError> + Sync
      ),
 ) -> Vec<Result<(Evaluated, T), Failure>> {
-    let mut results = Vec::with_capacity(items.len());
-    let mut useful = true;
-    while results.len() < items.len() {
-        let rest = &items[results.len()..];
-        let rest = if useful { rest } else { &rest[..1] };
-        let world = world(session, flake, pool);
-        let observer = Observer::new(&world);
-        let turns = with_flake(session, flake, pool, &world, &observer, |evaluation, value| {
-            let mut hosts = vec![value];
-            if rest.len() > 1 {
-                let found = rest.iter().map(|item| host_value(evaluation, value, host(item)));
-                hosts = found.filter_map(Result::transpose).collect::<Result<_, _>>()?;
-            }
-            Ok(evaluation.in_turns(&hosts, |turn| {
-                let (selected, found) = wanted(evaluation, value, rest[turn])?;
-                let evaluated = Evaluated { added: world.added(), ..closure(evaluation, selected)? };
-                if let Some(cache) = cache(session, flake, key(rest[turn])) {
-                    cache.remember(&observer, &evaluated, &found);
-                }
-                Ok((evaluated, found))
-            }))
-        });
-        match turns {
-            Ok(turns) => {
-                useful = turns.useful;
-                let outcomes = turns.outcomes.into_iter();
-                results.extend(outcomes.map(|outcome| outcome.map_err(|error| world.explain(error).into())));
-            }
-            Err(failure) => {
-                useful = false;
-                results.push(Err(failure));
-            }
+    let alone = |item: &&I| alone(session, flake, pool, *item, key, wanted);
+    if let [item] = items {
+        return vec![alone(item)];
+    }
+    let world = world(session, flake, pool);
+    let observer = Observer::new(&world);
+    let turns = with_flake(session, flake, pool, &world, &observer, |evaluation, value| {
+        let hosts = items.iter().filter_map(|item| host_value(evaluation, value, host(item)).transpose());
+        let hosts: Vec<_> = hosts.collect::<Result<_, _>>()?;
+        Ok(evaluation.in_turns(&hosts, |turn| {
+            let wanted = wanted(evaluation, value, items[turn])?;
+            finished(&world, &observer, evaluation, wanted, cache(session, flake, key(items[turn])))
+        }))
+    });
+    let Ok(turns) = turns else { return items.par_iter().map(alone).collect() };
+    let outcomes = turns.outcomes.into_iter();
+    let mut results: Vec<Result<_, Failure>> =
+        outcomes.map(|outcome| outcome.map_err(|error| world.explain(error).into())).collect();
+    match items[results.len()..].split_first() {
+        // It has an error, which evaluating it by itself explains.
+        Some((next, others)) if turns.useful => {
+            results.push(alone(next));
+            results.extend(together(session, flake, pool, others, key, host, wanted));
         }
+        _ => results.par_extend(items[results.len()..].par_iter().map(alone)),
     }
     results
 }
 
+/// What is wanted of one item, in an evaluation of its own.
+fn alone<I: Sync, T: Send + Serialize>(
+    session: &Session,
+    flake: &ReadyFlake,
+    pool: &EvaluationPool,
+    item: &I,
+    key: &impl Fn(&I) -> Option<String>,
+    wanted: &(
+         impl for<'s, 'a> Fn(&'s Evaluation<'a>, ValueRef<'a>, &I) -> Result<(Selected<'a>, T), EvalError> + Sync
+     ),
+) -> Result<(Evaluated, T), Failure> {
+    let world = world(session, flake, pool);
+    let observer = Observer::new(&world);
+    let cache = cache(session, flake, key(item));
+    with_flake(session, flake, pool, &world, &observer, |evaluation, value| {
+        finished(&world, &observer, evaluation, wanted(evaluation, value, item)?, cache)
+    })
+}
+
+/// A result with all that its derivations need, which is remembered.
+fn finished<'a, T: Serialize>(
+    world: &World<'_>,
+    observer: &Observer<'_>,
+    evaluation: &Evaluation<'a>,
+    (selected, found): (Selected<'a>, T),
+    cache: Option<EvaluationCache<'_>>,
+) -> Result<(Evaluated, T), EvalError> {
+    let (targets, graph) = with_needs(evaluation, selected)?;
+    let evaluated = Evaluated { targets, graph, added: world.added() };
+    if let Some(cache) = cache {
+        cache.remember(observer, &evaluated, &found);
+    }
+    Ok((evaluated, found))
+}
+
 /// Derivations with all that they need.
-fn closure<'a>(evaluation: &Evaluation<'a>, selected: Selected<'a>) -> Result<Evaluated, EvalError> {
+fn with_needs<'a>(
+    evaluation: &Evaluation<'a>,
+    selected: Selected<'a>,
+) -> Result<(Vec<Target>, DerivationGraph), EvalError> {
     let mut targets = Vec::new();
     for (name, value) in selected {
         let derivation = evaluation.derivation_path(value)?;
@@ -226,7 +255,7 @@ fn closure<'a>(evaluation: &Evaluation<'a>, selected: Selected<'a>) -> Result<Ev
     }
     let known = evaluation.derivations();
     let graph = reachable(|path| known.get(path), targets.iter().map(|target| &target.derivation));
-    Ok(Evaluated { targets, graph, added: Vec::new() })
+    Ok((targets, graph))
 }
 
 /// An evaluation of the flake that yields something else than derivations, remembered under `key` as by [`derivations`].

@@ -257,7 +257,7 @@ impl<'a> Reader<'_, 'a> {
 
 /// All that the strings of a derivation depend on becomes its inputs.
 fn inputs<'a>(e: &Evaluator<'a>, context: &ContextUnion) -> (Vec<&'a str>, Vec<(&'a str, &'a str)>) {
-    let directory = e.io.store_dir().as_str();
+    let directory = e.io().store_dir().as_str();
     let base_name = |path: &'a str| -> &'a str {
         path.strip_prefix(directory).and_then(|rest| rest.strip_prefix('/')).unwrap_or(path)
     };

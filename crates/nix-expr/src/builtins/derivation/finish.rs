@@ -17,7 +17,7 @@ use crate::symbol::known;
 /// Finishes a derivation that is declared, and makes the set of its paths. Packages ask for the same one again and again,
 /// above all in the stages of a bootstrap: half of all that are made were made before. Hosts of a fleet share nearly all.
 pub(super) fn finish<'a>(e: &Evaluator<'a>, declared: Declared<'a>, at: Position) -> Evaluated<'a> {
-    let store = e.io.store_dir();
+    let store = e.io().store_dir();
     let identity = Identity::of(&declared, store);
     if let Some(paths) = e.finished.borrow().get(&identity) {
         return Ok(*paths);
@@ -43,7 +43,7 @@ const PATH_LENGTH: usize = 96;
 
 /// The derivation that is declared. The paths of its outputs stay open if they depend on all that it is.
 fn derivation<'a>(e: &Evaluator<'a>, declared: Declared<'a>, at: Position) -> Result<Derivation, Error> {
-    let store = e.io.store_dir();
+    let store = e.io().store_dir();
     let mut drv = Derivation::new(declared.name);
     let paths = match &declared.outputs {
         Outputs::Fixed { .. } => 1,
@@ -87,7 +87,7 @@ fn assign_paths<'a>(e: &Evaluator<'a>, drv: &mut Derivation, at: Position) -> Re
     if drv.fixed_output().is_some() {
         return Ok(());
     }
-    let store = e.io.store_dir();
+    let store = e.io().store_dir();
     let derivations = e.derivations.borrow();
     let hash = drv
         .hash_modulo_masked(store, &e.shared.memo, &mut |path| load(e, &derivations, path))
@@ -104,14 +104,14 @@ pub(super) fn load<'a>(
     if let Some(derivation) = derivations.get(path) {
         return Ok(derivation.clone());
     }
-    let text = e.io.store_dir().display(path);
-    let bytes = e.io.read_file(os_path(text.as_bytes()))?;
-    Ok(Derivation::parse(e.io.store_dir(), path.derivation_name().unwrap_or_default(), &bytes)?)
+    let text = e.io().store_dir().display(path);
+    let bytes = e.io().read_file(os_path(text.as_bytes()))?;
+    Ok(Derivation::parse(e.io().store_dir(), path.derivation_name().unwrap_or_default(), &bytes)?)
 }
 
 /// Takes a derivation that has all its paths into the graph, and makes the set of them.
 fn register<'a>(e: &Evaluator<'a>, path: &StorePath, drv: Arc<Derivation>, at: Position) -> Evaluated<'a> {
-    let store = e.io.store_dir();
+    let store = e.io().store_dir();
     let derivation = e.store_path_text(path);
     let deep = e.contexts.single(ContextElement::DerivationDeep(derivation));
     let mut values = vec![(known::DRV_PATH, e.string_in_arena(derivation.as_bytes(), deep))];

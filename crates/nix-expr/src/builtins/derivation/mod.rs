@@ -170,7 +170,7 @@ pub(super) fn require<'a>(e: &Evaluator<'a>, feature: Feature, at: Position) -> 
 
 /// `import` of a `.drv` file: the derivation as a set.
 pub(super) fn imported<'a>(e: &Evaluator<'a>, path: &[u8], at: Position) -> Result<Option<Value<'a>>, Error> {
-    let Ok(store_path) = e.io.store_dir().parse(path) else { return Ok(None) };
+    let Ok(store_path) = e.io().store_dir().parse(path) else { return Ok(None) };
     if !store_path.is_derivation() {
         return Ok(None);
     }
@@ -185,7 +185,7 @@ pub(super) fn imported<'a>(e: &Evaluator<'a>, path: &[u8], at: Position) -> Resu
     let mut name_slots = Vec::new();
     for (output, declared) in &drv.outputs {
         let context = e.contexts.single(ContextElement::Output { derivation, output });
-        let text = declared.path().map(|path| e.io.store_dir().display(path)).unwrap_or_default();
+        let text = declared.path().map(|path| e.io().store_dir().display(path)).unwrap_or_default();
         let name = e.symbols.intern(output.as_bytes());
         strict.push((name, e.string_with(text.as_bytes(), context)));
         names.push(name);
@@ -205,10 +205,10 @@ fn output_of<'a>(e: &Evaluator<'a>, args: Arguments<'_, 'a>, at: Position) -> Ev
     let derivations = e.derivations.borrow();
     let loaded = finish::load(e, &derivations, &path).or_else(|error| e.io_error(at, error))?;
     let Some(found) = loaded.outputs.get(&*output).and_then(DerivationOutput::path) else {
-        let message = format!("derivation '{}' has no output '{output}'", e.io.store_dir().display(&path));
+        let message = format!("derivation '{}' has no output '{output}'", e.io().store_dir().display(&path));
         return e.fail(ErrorKind::Value, at, message);
     };
     let derivation = e.store_path_text(&path);
     let context = e.contexts.single(ContextElement::Output { derivation, output: &output });
-    Ok(e.string_with(e.io.store_dir().display(found).as_bytes(), context))
+    Ok(e.string_with(e.io().store_dir().display(found).as_bytes(), context))
 }
