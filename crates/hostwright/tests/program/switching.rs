@@ -122,6 +122,8 @@ impl Host {
     fn units_become_what_the_new_generation_says(&self) {
         self.0.run("systemctl start socketed.service && touch /var/lib/asking");
         self.wait_until("runuser -u lingers -- env XDG_RUNTIME_DIR=/run/user/1001 systemctl --user is-active personal.service");
+        // systemd may learn of a mount that it did not make long after it was made: then it would be new during the switch.
+        self.wait_until("systemctl is-active run-user-1001.mount");
 
         let said = self.switch_well("changed", "dry-activate");
         for line in [
