@@ -20,16 +20,29 @@ in
       wantedBy = [ "multi-user.target" ];
       serviceConfig.ExecStart = "/usr/bin/sleep infinity";
     };
-    # Says the time, too.
+    # Keeps its longest pause, too: how often it has slept; the pause, less what it waited for a processor; and that, in seconds.
     counting = {
       wantedBy = [ "multi-user.target" ];
       serviceConfig = {
         ExecStart = "/usr/bin/perl ${pkgs.writeText "counting.pl" ''
-          $| = 1;
+          open my $uptime, "<", "/proc/uptime" or die;
+          open my $schedule, "<", "/proc/self/schedstat" or die;
+          sub said {
+              my ($file, $field) = @_;
+              sysseek $file, 0, 0;
+              sysread $file, my $line, 100 or die;
+              (split " ", $line)[$field];
+          }
+          my ($times, $longest, $queued) = (0, 0, 0);
+          my ($time, $wait) = (said($uptime, 0), said($schedule, 1) / 1e9);
           while (1) {
-              open my $uptime, "<", "/proc/uptime" or die;
-              print +(split " ", <$uptime>)[0], "\n";
               select undef, undef, undef, 0.01;
+              my ($now, $waited) = (said($uptime, 0), said($schedule, 1) / 1e9);
+              my $pause = $now - $time - ($waited - $wait);
+              ($longest, $queued) = ($pause, $waited - $wait) if $pause > $longest;
+              ($time, $wait) = ($now, $waited);
+              sysseek STDOUT, 0, 0;
+              syswrite STDOUT, sprintf "%12d %12.3f %12.3f\n", ++$times, $longest, $queued;
           }
         ''}";
         StandardOutput = "truncate:/run/counted";
